@@ -1,0 +1,163 @@
+import { z } from 'zod';
+import { seqSchema } from './ids.ts';
+import { jsonObjectSchema, timestampSchema } from './json.ts';
+import { errorCodeSchema, wireErrorSchema } from './errors.ts';
+import {
+	driverKindSchema,
+	permissionModeSchema,
+	roleSchema,
+	startStepNameSchema
+} from './session.ts';
+
+/** Who stated the fact: Claude Code through the SDK, our runner, or the manager. */
+export const eventSourceSchema = z.enum(['claude', 'runner', 'manager']);
+export type EventSource = z.infer<typeof eventSourceSchema>;
+
+/**
+ * Why a stored payload differs from what was sent. `nul` and `surrogate`: characters PostgreSQL
+ * can't hold stand escaped; `deep`: too deeply nested, kept as text; `redacted`: a secret was
+ * replaced; `oversize`: the whole body is in the side table and the payload is a short stand-in.
+ */
+export const eventMarkSchema = z.enum(['nul', 'surrogate', 'deep', 'redacted', 'oversize']);
+export type EventMark = z.infer<typeof eventMarkSchema>;
+
+/** One fact of a session's log. The payload of a `claude.*` event is the SDK's message unchanged. */
+export const sessionEventSchema = z.object({
+	seq: seqSchema,
+	ts: timestampSchema,
+	source: eventSourceSchema,
+	type: z.string().min(1).max(200),
+	payload: jsonObjectSchema,
+	marks: z.array(eventMarkSchema).optional()
+});
+export type SessionEvent = z.infer<typeof sessionEventSchema>;
+
+/**
+ * What the manager states. Past tense, one schema for each payload; `session.*` are the facts
+ * status is folded from.
+ */
+export const managerEventSchemas = {
+	'session.created': z.object({
+		role: roleSchema,
+		branchName: z.string(),
+		baseBranch: z.string(),
+		goalPrompt: z.string(),
+		model: z.string().nullable(),
+		permissionMode: permissionModeSchema
+	}),
+	/** A start was asked for: the first one, a retry, a resume or a wake-up. */
+	'session.start_requested': z.object({
+		reason: z.enum(['created', 'retry', 'resume', 'wake', 'recover']),
+		epoch: z.int()
+	}),
+	'step.started': z.object({ step: startStepNameSchema }),
+	'step.logged': z.object({ step: startStepNameSchema, lines: z.array(z.string()) }),
+	'step.finished': z.object({
+		step: startStepNameSchema,
+		durationMs: z.number(),
+		skipped: z.boolean().optional()
+	}),
+	'step.failed': z.object({
+		step: startStepNameSchema,
+		durationMs: z.number(),
+		error: wireErrorSchema
+	}),
+	'worktree.created': z.object({ baseCommit: z.string(), baseAgeSeconds: z.number().nullable() }),
+	'sandbox.started': z.object({
+		driver: driverKindSchema,
+		epoch: z.int(),
+		limited: z.boolean(),
+		notes: z.array(z.string())
+	}),
+	'sandbox.exited': z.object({
+		epoch: z.int(),
+		/** `exited` by itself, `killed` by a signal, `oom`, `removed` from outside, `engine` gone, `lost` (found gone). */
+		cause: z.enum(['exited', 'killed', 'oom', 'removed', 'engine', 'lost']),
+		exitCode: z.int().nullable(),
+		expected: z.boolean()
+	}),
+	'message.accepted': z.object({
+		commandId: z.string(),
+		text: z.string(),
+		from: z.enum(['person', 'orchestrator', 'manager'])
+	}),
+	'interrupt.requested': z.object({ commandId: z.string() }),
+	'request.decided': z.object({
+		requestId: z.string(),
+		commandId: z.string(),
+		decision: z.enum(['allow', 'deny']),
+		message: z.string().nullable()
+	}),
+	'commits.collected': z.object({
+		head: z.string(),
+		commitCount: z.int(),
+		/** False when the branch was rewritten. */
+		fastForward: z.boolean()
+	}),
+	'commits.collect_failed': z.object({ error: wireErrorSchema }),
+	/** The turn's commits are in the mirror (or could not be fetched): now a person may look. */
+	'session.settled': z.object({}),
+	'session.limit_reached': z.object({ error: wireErrorSchema }),
+	'session.limit_lifted': z.object({}),
+	'session.idled': z.object({ afterSeconds: z.number() }),
+	'session.slept': z.object({ afterSeconds: z.number() }),
+	'session.stop_requested': z.object({}),
+	'session.stopped': z.object({}),
+	'session.finish_requested': z.object({}),
+	'session.finished': z.object({}),
+	'session.failed': z.object({ error: wireErrorSchema }),
+	'session.purge_requested': z.object({}),
+	'egress.denied': z.object({ host: z.string(), port: z.int(), reason: z.string() }),
+	'frame.rejected': z.object({ code: errorCodeSchema, message: z.string() })
+} as const;
+export type ManagerEventType = keyof typeof managerEventSchemas;
+export type ManagerEventPayload<T extends ManagerEventType> = z.infer<
+	(typeof managerEventSchemas)[T]
+>;
+
+/** What the runner states. The SDK's own messages are not here: they are `claude.*`, unchanged. */
+export const runnerEventSchemas = {
+	'runner.started': z.object({
+		epoch: z.int(),
+		version: z.int(),
+		/** True when the conversation of an earlier sandbox goes on. */
+		resumed: z.boolean(),
+		claudeCodeVersion: z.string().nullable()
+	}),
+	/** A message went into the agent: a turn begins. */
+	'runner.turn_started': z.object({ commandId: z.string() }),
+	/** The agent is idle again, whatever ended the turn. */
+	'runner.turn_ended': z.object({
+		commandId: z.string(),
+		outcome: z.enum(['completed', 'failed', 'interrupted', 'unknown'])
+	}),
+	'runner.approval_requested': z.object({
+		requestId: z.string(),
+		kind: z.enum(['approval', 'question', 'plan']),
+		toolName: z.string(),
+		toolUseId: z.string(),
+		input: jsonObjectSchema,
+		title: z.string().nullable(),
+		description: z.string().nullable(),
+		reason: z.string().nullable(),
+		agentId: z.string().nullable()
+	}),
+	/** The request was answered, or is moot because the turn was interrupted or the agent ended. */
+	'runner.approval_resolved': z.object({
+		requestId: z.string(),
+		outcome: z.enum(['allowed', 'denied', 'withdrawn'])
+	}),
+	/** What had been said of a message when its sandbox died. */
+	'runner.partial': z.object({ messageId: z.string(), blocks: z.array(jsonObjectSchema) }),
+	'runner.agent_exited': z.object({
+		exitCode: z.int().nullable(),
+		error: z.string().nullable(),
+		stderr: z.array(z.string())
+	}),
+	'runner.command_unknown_outcome': z.object({ commandId: z.string(), message: z.string() }),
+	'runner.stopped': z.object({ reason: z.enum(['finish', 'stop', 'agent_exited', 'fenced']) })
+} as const;
+export type RunnerEventType = keyof typeof runnerEventSchemas;
+export type RunnerEventPayload<T extends RunnerEventType> = z.infer<
+	(typeof runnerEventSchemas)[T]
+>;

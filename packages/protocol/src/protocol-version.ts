@@ -1,0 +1,11 @@
+/**
+ * Version of everything in this package. Browser frames carry it as `v`; a runner names its own in
+ * `hello`. Bump it with every change of a schema (`protocol-version.test.ts` fails otherwise), and
+ * say here what changed.
+ *
+ * 1: first version.
+ */
+export const PROTOCOL_VERSION = 1;
+
+/** The oldest runner the manager still talks to: an upgrade of the app interrupts no session. */
+export const OLDEST_RUNNER_VERSION = 1;

@@ -1,0 +1,81 @@
+import { z } from 'zod';
+import { commandIdSchema, seqSchema } from './ids.ts';
+import { jsonObjectSchema } from './json.ts';
+import { permissionModeSchema, roleSchema } from './session.ts';
+
+/** A prompt is at most this many bytes of UTF-8. */
+export const PROMPT_MAX_BYTES = 1_048_576;
+
+const utf8Bytes = (text: string): number => {
+	let bytes = 0;
+	for (const char of text) {
+		const point = char.codePointAt(0) ?? 0;
+		bytes += point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+	}
+	return bytes;
+};
+
+/** What a person says to an agent: not blank, at most 1 MiB. */
+export const promptSchema = z
+	.string()
+	.refine((text) => text.trim().length > 0, 'must not be empty')
+	.refine((text) => utf8Bytes(text) <= PROMPT_MAX_BYTES, 'must be at most 1 MiB of UTF-8');
+
+/** `POST /api/repos`. */
+export const registerRepoSchema = z.strictObject({
+	/** `owner/name`, a git URL, or the absolute path of a local repository. */
+	url: z.string().trim().min(1).max(4096)
+});
+export type RegisterRepo = z.infer<typeof registerRepoSchema>;
+
+/** `POST /api/repos/{id}/sessions`, and the payload of `session.start`. */
+export const startSessionSchema = z.strictObject({
+	role: roleSchema.default('implementer'),
+	goalPrompt: promptSchema,
+	/** Default: the repo's default branch. */
+	baseBranch: z.string().min(1).max(250).optional(),
+	/** The branch will be `agent/<branchSuffix>`. Default: a slug of the prompt with a short id. */
+	branchSuffix: z.string().min(1).max(200).optional(),
+	model: z
+		.string()
+		.regex(/^[A-Za-z0-9][A-Za-z0-9._:/@[\]-]{0,127}$/, 'is not a model name')
+		.optional(),
+	additionalInstructions: z.string().max(65_536).optional(),
+	permissionMode: permissionModeSchema.default('full')
+});
+export type StartSession = z.infer<typeof startSessionSchema>;
+
+/** `POST /api/sessions/{id}/messages`, and the payload of `session.send_message`. */
+export const sendMessageSchema = z.strictObject({ message: promptSchema });
+export type SendMessage = z.infer<typeof sendMessageSchema>;
+
+/** `POST /api/sessions/{id}/decide`: answers an approval, a question or a plan. */
+export const decideSchema = z.strictObject({
+	requestId: z.string().min(1).max(200),
+	decision: z.enum(['allow', 'deny']),
+	/** Said to the model when denied. */
+	message: z.string().max(65_536).optional(),
+	/** Replaces the tool's input when allowed; answers to a question go in `answers` of it. */
+	updatedInput: jsonObjectSchema.optional()
+});
+export type Decide = z.infer<typeof decideSchema>;
+
+/** Query of `GET /api/sessions/{id}/events`. `after` reads forward, `before` backward. */
+export const eventsQuerySchema = z
+	.strictObject({
+		after: z.coerce.number().pipe(seqSchema).optional(),
+		before: z.coerce.number().pipe(seqSchema).optional(),
+		limit: z.coerce.number().pipe(z.int().min(1).max(1000)).default(200)
+	})
+	.refine((q) => q.after === undefined || q.before === undefined, 'take after or before, not both');
+export type EventsQuery = z.infer<typeof eventsQuerySchema>;
+
+/** Query of `GET /api/repos/github`. */
+export const githubQuerySchema = z.strictObject({
+	q: z.string().max(200).default(''),
+	page: z.coerce.number().pipe(z.int().min(1).max(1000)).default(1)
+});
+
+/** Header that makes a command exactly-once: the same key with the same body has one effect. */
+export const IDEMPOTENCY_HEADER = 'idempotency-key';
+export const idempotencyKeySchema = commandIdSchema;

@@ -1,0 +1,117 @@
+import { z } from 'zod';
+import { deltaSchema, partialMessageSchema } from './delta.ts';
+import { eventSourceSchema } from './events.ts';
+import { jsonObjectSchema, timestampSchema } from './json.ts';
+import { permissionModeSchema, roleSchema } from './session.ts';
+
+/**
+ * Frames between a runner and the manager, as JSON text over the WebSocket at the door's `/runner`.
+ * The token goes in the upgrade's `Authorization: Bearer`, never in a frame.
+ */
+
+/** A record of the outbox: what the runner numbered, before the manager gives it its `seq`. */
+export const outboxRecordSchema = z.object({
+	/** 1, 2, 3, … within the session, over all its runners. */
+	n: z.int().min(1),
+	ts: timestampSchema,
+	source: eventSourceSchema.exclude(['manager']),
+	type: z.string().min(1).max(200),
+	payload: jsonObjectSchema
+});
+export type OutboxRecord = z.infer<typeof outboxRecordSchema>;
+
+/** How the runner shall start the agent. Everything here is known to the agent too. */
+export const agentOptionsSchema = z.object({
+	role: roleSchema,
+	model: z.string().nullable(),
+	permissionMode: permissionModeSchema,
+	/** Appended to Claude Code's own system prompt: base, role and the session's instructions. */
+	systemPromptAppend: z.string(),
+	/** Conversation to go on with, as the SDK names it. The first start creates it under this id. */
+	conversationId: z.uuid()
+});
+export type AgentOptions = z.infer<typeof agentOptionsSchema>;
+
+/** What the manager tells a runner to do. `message` and `decide` are durable until acknowledged. */
+export const runnerCommandSchema = z.discriminatedUnion('type', [
+	z.object({ type: z.literal('message'), commandId: z.string(), text: z.string() }),
+	z.object({ type: z.literal('interrupt'), commandId: z.string() }),
+	z.object({
+		type: z.literal('decide'),
+		commandId: z.string(),
+		requestId: z.string(),
+		decision: z.enum(['allow', 'deny']),
+		/** Said to the model when denied. */
+		message: z.string().nullable(),
+		/** Replaces the tool's input when allowed; answers to a question go here. */
+		updatedInput: jsonObjectSchema.nullable()
+	}),
+	/** Close the agent's input; it ends by itself and exits 0. */
+	z.object({ type: z.literal('finish'), commandId: z.string() })
+]);
+export type RunnerCommand = z.infer<typeof runnerCommandSchema>;
+
+/** Runner → manager. */
+export const runnerToManagerSchema = z.discriminatedUnion('kind', [
+	/** First frame. `lastN`: newest record in the outbox; `lastCommand`: newest command it has taken. */
+	z.object({
+		kind: z.literal('hello'),
+		v: z.int(),
+		sessionId: z.string(),
+		epoch: z.int().min(1),
+		lastN: z.int().min(0),
+		lastCommand: z.int().min(0)
+	}),
+	/** Records in order of `n`, already fsynced in the outbox. */
+	z.object({ kind: z.literal('records'), records: z.array(outboxRecordSchema).min(1) }),
+	/** Lossy. `afterN`: the newest record before it. */
+	z.object({ kind: z.literal('delta'), afterN: z.int().min(0), delta: deltaSchema }),
+	/** What is being produced right now; sent after `welcome`, and when asked. */
+	z.object({
+		kind: z.literal('partial'),
+		afterN: z.int().min(0),
+		partials: z.array(partialMessageSchema)
+	}),
+	/** The command is durable in the sandbox (or its effect is in the outbox). */
+	z.object({ kind: z.literal('command_ack'), num: z.int().min(1) }),
+	/** Answer to `probe`: is a turn open, is a tool at work? */
+	z.object({
+		kind: z.literal('probe_result'),
+		probeId: z.string(),
+		turnOpen: z.boolean(),
+		openTools: z.int().min(0)
+	})
+]);
+export type RunnerToManager = z.infer<typeof runnerToManagerSchema>;
+
+/** Manager → runner. */
+export const managerToRunnerSchema = z.discriminatedUnion('kind', [
+	/** Answer to `hello`: send every record after `ackedN`; commands after `lastCommand` follow. */
+	z.object({
+		kind: z.literal('welcome'),
+		v: z.int(),
+		ackedN: z.int().min(0),
+		agent: agentOptionsSchema
+	}),
+	/** Every record up to `n` is committed. */
+	z.object({ kind: z.literal('ack'), n: z.int().min(0) }),
+	/** A hole: send again from `expectedN`. */
+	z.object({ kind: z.literal('nack'), expectedN: z.int().min(1) }),
+	/** `num` counts the session's commands 1, 2, 3, … */
+	z.object({ kind: z.literal('command'), num: z.int().min(1), command: runnerCommandSchema }),
+	z.object({ kind: z.literal('probe'), probeId: z.string() }),
+	z.object({ kind: z.literal('partial_request') })
+]);
+export type ManagerToRunner = z.infer<typeof managerToRunnerSchema>;
+
+/** WebSocket close codes at `/runner`. */
+export const RUNNER_CLOSE = {
+	/** A newer runner of the same session is connected: end, and do not come back. */
+	fenced: 4001,
+	/** The token or the session is not known any more: end. */
+	unauthorized: 4003,
+	/** The manager goes away: reconnect. */
+	goingAway: 1001,
+	/** The frame could not be parsed: reconnect and resend. */
+	protocol: 4002
+} as const;

@@ -1,0 +1,109 @@
+import { z } from 'zod';
+import { wireErrorSchema } from './errors.ts';
+import { repoIdSchema, seqSchema, sessionIdSchema } from './ids.ts';
+import { timestampSchema } from './json.ts';
+
+export const roleSchema = z.enum(['implementer', 'orchestrator']);
+export type Role = z.infer<typeof roleSchema>;
+
+/** Exactly these six. */
+export const sessionStatusSchema = z.enum([
+	'starting',
+	'running',
+	'waiting',
+	'finished',
+	'error',
+	'stopped'
+]);
+export type SessionStatus = z.infer<typeof sessionStatusSchema>;
+
+/** What a `waiting` session waits for. */
+export const waitingForSchema = z.enum(['input', 'approval', 'answer', 'plan', 'limit', 'budget']);
+export type WaitingFor = z.infer<typeof waitingForSchema>;
+
+/** `full`: full autonomy inside the sandbox. `ask`: each tool that changes something is asked for. */
+export const permissionModeSchema = z.enum(['full', 'ask']);
+export type PermissionMode = z.infer<typeof permissionModeSchema>;
+
+export const driverKindSchema = z.enum(['docker', 'bubblewrap']);
+export type DriverKind = z.infer<typeof driverKindSchema>;
+
+/** The named steps of a start, in order. */
+export const startStepNameSchema = z.enum([
+	'mirror',
+	'worktree',
+	'image',
+	'sandbox',
+	'runner',
+	'agent'
+]);
+export type StartStepName = z.infer<typeof startStepNameSchema>;
+
+export const startStepSchema = z.object({
+	name: startStepNameSchema,
+	status: z.enum(['pending', 'running', 'done', 'failed', 'skipped']),
+	startedAt: timestampSchema.nullable(),
+	durationMs: z.number().nullable(),
+	/** The last lines the step said, oldest first. */
+	log: z.array(z.string())
+});
+export type StartStep = z.infer<typeof startStepSchema>;
+
+/** Something the agent asks a person and waits for. */
+export const pendingRequestSchema = z.object({
+	requestId: z.string(),
+	kind: z.enum(['approval', 'question', 'plan']),
+	/** The event that asked. */
+	seq: seqSchema,
+	toolName: z.string(),
+	title: z.string().nullable()
+});
+export type PendingRequest = z.infer<typeof pendingRequestSchema>;
+
+export const sessionUsageSchema = z.object({
+	inputTokens: z.int(),
+	outputTokens: z.int(),
+	cacheReadTokens: z.int(),
+	cacheWriteTokens: z.int(),
+	costUsd: z.number()
+});
+export type SessionUsage = z.infer<typeof sessionUsageSchema>;
+
+/** A session as every page and API answer shows it. */
+export const sessionSchema = z.object({
+	id: sessionIdSchema,
+	repoId: repoIdSchema,
+	role: roleSchema,
+	title: z.string(),
+	goalPrompt: z.string(),
+	additionalInstructions: z.string().nullable(),
+	status: sessionStatusSchema,
+	/** Set exactly when `status` is `waiting`. */
+	waitingFor: waitingForSchema.nullable(),
+	/** True while the sandbox is put away and the next message wakes it. */
+	asleep: z.boolean(),
+	/** The full name, such as `agent/fix-login-3f2a`. */
+	branchName: z.string(),
+	baseBranch: z.string(),
+	baseCommit: z.string().nullable(),
+	/** Tip of the session's branch in the mirror; null until the first commit came in. */
+	headCommit: z.string().nullable(),
+	/** Commits on the branch that its base does not have. */
+	commitCount: z.int(),
+	model: z.string().nullable(),
+	permissionMode: permissionModeSchema,
+	driver: driverKindSchema.nullable(),
+	/** False where the platform can't hold the sandbox to CPU, memory and process limits. */
+	limited: z.boolean().nullable(),
+	steps: z.array(startStepSchema),
+	pending: z.array(pendingRequestSchema),
+	/** Why the status is `error`, which step failed is in `steps`. */
+	error: wireErrorSchema.nullable(),
+	turns: z.int(),
+	usage: sessionUsageSchema,
+	/** Head of the event log. */
+	head: seqSchema,
+	createdAt: timestampSchema,
+	updatedAt: timestampSchema
+});
+export type Session = z.infer<typeof sessionSchema>;
