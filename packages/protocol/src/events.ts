@@ -124,7 +124,10 @@ export const runnerEventSchemas = {
 		resumed: z.boolean(),
 		claudeCodeVersion: z.string().nullable()
 	}),
-	/** A message went into the agent: a turn begins. */
+	/**
+	 * A turn begins: a message went into the agent. When the agent begins one by itself (a background
+	 * task ended), `commandId` is a fresh UUID that no command has.
+	 */
 	'runner.turn_started': z.object({ commandId: z.string() }),
 	/** The agent is idle again, whatever ended the turn. */
 	'runner.turn_ended': z.object({

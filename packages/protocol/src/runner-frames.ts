@@ -64,8 +64,15 @@ export const runnerToManagerSchema = z.discriminatedUnion('kind', [
 	}),
 	/** Records in order of `n`, already fsynced in the outbox. */
 	z.object({ kind: z.literal('records'), records: z.array(outboxRecordSchema).min(1) }),
-	/** Lossy. `afterN`: the newest record before it. */
-	z.object({ kind: z.literal('delta'), afterN: z.int().min(0), delta: deltaSchema }),
+	/**
+	 * Lossy. `afterN`: the newest record before them. What the model said in one go is one frame, and
+	 * neighbours of the same block are one delta: a stream at full speed costs little here and behind.
+	 */
+	z.object({
+		kind: z.literal('delta'),
+		afterN: z.int().min(0),
+		deltas: z.array(deltaSchema).min(1)
+	}),
 	/** What is being produced right now; sent after `welcome`, and when asked. */
 	z.object({
 		kind: z.literal('partial'),
