@@ -1,0 +1,62 @@
+/**
+ * Ends the server in order: the app first (it closes its WebSockets, lets go of its sandboxes and
+ * stops the database), then the connections that are left, then the process.
+ */
+import type { Server } from 'node:http';
+
+/** Answers in flight get this long once the app is down. */
+const DRAIN_MS = 2000;
+
+/**
+ * A signal repeated sooner is the same one: on Ctrl-C both the terminal and npm send it.
+ */
+const SAME_SIGNAL_MS = 700;
+
+export interface ShutdownOptions {
+	server: Server;
+	/** What the app does first; looked up late, because the app sets it while it starts. */
+	stopApp: () => Promise<void> | undefined;
+	exit: (code: number) => void;
+	report: (text: string) => void;
+	/** Milliseconds of a clock that never goes back. */
+	now: () => number;
+}
+
+function closeServer(server: Server): Promise<void> {
+	return new Promise((resolve) => {
+		const force = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+		server.close(() => {
+			clearTimeout(force);
+			resolve();
+		});
+		server.closeIdleConnections();
+	});
+}
+
+/** Returns the signal handler: the first call stops in order, the second at once. */
+export function shutdownHandler(options: ShutdownOptions): (signal: NodeJS.Signals) => void {
+	let stoppingSince: number | null = null;
+	const stop = async (): Promise<number> => {
+		try {
+			await options.stopApp();
+		} catch (error) {
+			options.report(
+				`Shutdown failed: ${error instanceof Error ? error.message : String(error)}\n`
+			);
+			return 1;
+		} finally {
+			await closeServer(options.server);
+		}
+		return 0;
+	};
+	return (signal) => {
+		if (stoppingSince !== null) {
+			if (options.now() - stoppingSince < SAME_SIGNAL_MS) return;
+			options.report(`${signal} again: ending at once.\n`);
+			options.exit(signal === 'SIGINT' ? 130 : 143);
+			return;
+		}
+		stoppingSince = options.now();
+		void stop().then(options.exit);
+	};
+}

@@ -1,0 +1,23 @@
+import { defineConfig, devices } from '@playwright/test';
+import { chromiumPath } from './tests/support/chromium.ts';
+
+const executablePath = chromiumPath();
+
+/** The tests start the built app themselves: each has a workspace, a home and a port of its own. */
+export default defineConfig({
+	testDir: 'tests/e2e',
+	testMatch: '**/*.e2e.ts',
+	outputDir: 'test-results',
+	fullyParallel: false,
+	workers: 1,
+	timeout: 120_000,
+	expect: { timeout: 20_000 },
+	forbidOnly: Boolean(process.env.CI),
+	reporter: [['list']],
+	use: {
+		...devices['Desktop Chrome'],
+		launchOptions: executablePath ? { executablePath } : {},
+		trace: 'retain-on-failure'
+	},
+	projects: [{ name: 'chromium' }]
+});

@@ -1,0 +1,52 @@
+/**
+ * Two projects: `unit` runs in Node (also what needs git, PostgreSQL or a sandbox), `browser` runs
+ * components in a real Chromium.
+ */
+import { sveltekit } from '@sveltejs/kit/vite';
+import tailwindcss from '@tailwindcss/vite';
+import { playwright } from '@vitest/browser-playwright';
+import { defineConfig } from 'vitest/config';
+import { chromiumPath } from './tests/support/chromium.ts';
+
+const executablePath = chromiumPath();
+
+export default defineConfig({
+	test: {
+		projects: [
+			{
+				test: {
+					name: 'unit',
+					environment: 'node',
+					include: [
+						'src/**/*.test.ts',
+						'packages/*/src/**/*.test.ts',
+						'adapter/**/*.test.ts',
+						'eslint/**/*.test.{ts,js}',
+						'scripts/**/*.test.{ts,mjs}',
+						'tests/contract/**/*.test.ts',
+						'tests/fault/**/*.test.ts'
+					],
+					exclude: ['**/*.svelte.test.ts', '**/node_modules/**'],
+					globalSetup: ['tests/support/global-setup.ts'],
+					testTimeout: 30_000,
+					hookTimeout: 120_000
+				}
+			},
+			{
+				plugins: [tailwindcss(), sveltekit()],
+				test: {
+					name: 'browser',
+					include: ['src/**/*.svelte.test.ts'],
+					setupFiles: ['tests/support/browser-setup.ts'],
+					browser: {
+						enabled: true,
+						headless: true,
+						screenshotFailures: false,
+						provider: playwright({ launchOptions: executablePath ? { executablePath } : {} }),
+						instances: [{ browser: 'chromium' }]
+					}
+				}
+			}
+		]
+	}
+});
