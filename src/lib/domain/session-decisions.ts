@@ -1,0 +1,161 @@
+/**
+ * What a command means for a session as it is now: pure, so that it can be tested by tables. The
+ * answer is the facts to append and what to tell the runner; the reconciler does the rest.
+ */
+import type { WireError } from '@agent-manager/protocol/errors.ts';
+import type { ManagerEventPayload, ManagerEventType } from '@agent-manager/protocol/events.ts';
+import type { JsonObject } from '@agent-manager/protocol/json.ts';
+import type { RunnerCommand } from '@agent-manager/protocol/runner-frames.ts';
+import { wireError } from './errors.ts';
+import { fail, ok, type Result } from './result.ts';
+import { isLive } from './session-machine.ts';
+import type { SessionState } from './session-state.ts';
+
+export type ManagerEvent = {
+	[T in ManagerEventType]: { type: T; payload: ManagerEventPayload<T> };
+}[ManagerEventType];
+
+export type SessionCommand =
+	| { type: 'message'; commandId: string; text: string; from: 'person' | 'orchestrator' | 'manager' }
+	| { type: 'interrupt'; commandId: string }
+	| {
+			type: 'decide';
+			commandId: string;
+			requestId: string;
+			decision: 'allow' | 'deny';
+			message: string | null;
+			updatedInput: JsonObject | null;
+	  }
+	| { type: 'stop' }
+	| { type: 'resume' }
+	| { type: 'retry' }
+	| { type: 'finish'; commandId: string }
+	| { type: 'sleep'; afterSeconds: number }
+	| { type: 'purge' };
+
+export interface Decision {
+	events: ManagerEvent[];
+	/** For the runner, in order; delivered exactly once. */
+	runnerCommands: RunnerCommand[];
+}
+
+type Decide<T extends SessionCommand['type']> = (
+	state: SessionState,
+	command: Extract<SessionCommand, { type: T }>
+) => Result<Decision, WireError>;
+
+const decided = (events: ManagerEvent[], runnerCommands: RunnerCommand[] = []) =>
+	ok({ events, runnerCommands });
+
+/** Asked for twice is asked for once. */
+const nothingToDo = () => decided([]);
+
+const notLive = (state: SessionState): WireError =>
+	state.ending !== null
+		? wireError('session_not_live', 'The session is ending.', {
+				hint: 'Wait until it has ended, then resume it.'
+			})
+		: wireError('session_not_live', `The session is ${state.status === 'error' ? 'in error' : state.status}.`);
+
+const startRequested = (
+	state: SessionState,
+	reason: ManagerEventPayload<'session.start_requested'>['reason']
+): ManagerEvent => ({
+	type: 'session.start_requested',
+	payload: { reason, epoch: state.epoch + 1 }
+});
+
+const message: Decide<'message'> = (state, { commandId, text, from }) => {
+	if (!isLive(state.status) || state.ending !== null) return fail(notLive(state));
+	const accepted: ManagerEvent = { type: 'message.accepted', payload: { commandId, text, from } };
+	const wake = state.asleep ? [startRequested(state, 'wake')] : [];
+	return decided([accepted, ...wake], [{ type: 'message', commandId, text }]);
+};
+
+const interrupt: Decide<'interrupt'> = (state, { commandId }) => {
+	if (!isLive(state.status)) return fail(notLive(state));
+	if (state.openTurn === null) return nothingToDo();
+	return decided(
+		[{ type: 'interrupt.requested', payload: { commandId } }],
+		[{ type: 'interrupt', commandId }]
+	);
+};
+
+const decideRequest: Decide<'decide'> = (state, command) => {
+	const { commandId, requestId, decision, updatedInput } = command;
+	if (!isLive(state.status)) return fail(notLive(state));
+	if (!state.pending.some((request) => request.requestId === requestId)) {
+		return fail(wireError('decision_not_pending', 'Nothing waits for this answer any more.'));
+	}
+	return decided(
+		[
+			{
+				type: 'request.decided',
+				payload: { requestId, commandId, decision, message: command.message }
+			}
+		],
+		[{ type: 'decide', commandId, requestId, decision, message: command.message, updatedInput }]
+	);
+};
+
+const stop: Decide<'stop'> = (state) =>
+	isLive(state.status) && state.ending !== 'stop' && state.ending !== 'purge'
+		? decided([{ type: 'session.stop_requested', payload: {} }])
+		: nothingToDo();
+
+const resume: Decide<'resume'> = (state) => {
+	if (state.ending !== null) return fail(notLive(state));
+	if (isLive(state.status) && !state.asleep) {
+		return fail(wireError('session_not_resumable', 'The session is live.'));
+	}
+	return decided([startRequested(state, state.asleep ? 'wake' : 'resume')]);
+};
+
+const retry: Decide<'retry'> = (state) => {
+	if (state.status !== 'error' || state.ending !== null) {
+		return fail(
+			wireError('session_not_resumable', 'Only a session in error can be retried.', {
+				hint: isLive(state.status) ? 'It is live.' : 'Resume it instead.'
+			})
+		);
+	}
+	return decided([startRequested(state, 'retry')]);
+};
+
+const finish: Decide<'finish'> = (state, { commandId }) => {
+	if (!isLive(state.status)) return fail(notLive(state));
+	if (state.ending !== null) return nothingToDo();
+	const tell: RunnerCommand[] = state.asleep ? [] : [{ type: 'finish', commandId }];
+	return decided([{ type: 'session.finish_requested', payload: {} }], tell);
+};
+
+const sleep: Decide<'sleep'> = (state, { afterSeconds }) => {
+	if (!isLive(state.status) || state.ending !== null) return fail(notLive(state));
+	if (state.asleep) return nothingToDo();
+	const idle = state.status === 'waiting' && state.openTurn === null && state.queued.length === 0;
+	if (!idle) return fail(wireError('session_busy', 'The agent is at work.'));
+	return decided([{ type: 'session.slept', payload: { afterSeconds } }]);
+};
+
+const purge: Decide<'purge'> = (state) =>
+	state.ending === 'purge'
+		? nothingToDo()
+		: decided([{ type: 'session.purge_requested', payload: {} }]);
+
+const deciders: { [T in SessionCommand['type']]: Decide<T> } = {
+	message,
+	interrupt,
+	decide: decideRequest,
+	stop,
+	resume,
+	retry,
+	finish,
+	sleep,
+	purge
+};
+
+export const decide = (
+	state: SessionState,
+	command: SessionCommand
+): Result<Decision, WireError> =>
+	(deciders[command.type] as Decide<typeof command.type>)(state, command as never);

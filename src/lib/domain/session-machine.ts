@@ -1,0 +1,273 @@
+/**
+ * The session machine: `evolve` folds one event into the state, and is total: an event it can't
+ * read leaves the state as it was, because a log is never refused. What comes from a sandbox is
+ * evidence, so each payload is parsed before it counts.
+ */
+import {
+	managerEventSchemas,
+	runnerEventSchemas,
+	type ManagerEventPayload,
+	type ManagerEventType,
+	type RunnerEventPayload,
+	type RunnerEventType,
+	type SessionEvent
+} from '@agent-manager/protocol/events.ts';
+import type { SessionStatus, StartStep, StartStepName } from '@agent-manager/protocol/session.ts';
+import { z } from 'zod';
+import { freshSteps, STEP_LOG_LINES, type SessionState } from './session-state.ts';
+
+type Fold<P> = (state: SessionState, payload: P, event: SessionEvent) => SessionState;
+type ManagerFolds = { [T in ManagerEventType]?: Fold<ManagerEventPayload<T>> };
+type RunnerFolds = { [T in RunnerEventType]?: Fold<RunnerEventPayload<T>> };
+
+/** Live: a sandbox exists or is on its way, or the session sleeps and a message wakes it. */
+export const isLive = (status: SessionStatus): boolean =>
+	status === 'starting' || status === 'running' || status === 'waiting';
+
+const withStep = (
+	state: SessionState,
+	name: StartStepName,
+	change: (step: StartStep) => StartStep
+): SessionState => ({
+	...state,
+	steps: state.steps.map((step) => (step.name === name ? change(step) : step))
+});
+
+/** What the session waits for when no turn is open. */
+const atRest = (state: SessionState): SessionState => ({
+	...state,
+	status: 'waiting',
+	waitingFor: state.limit ? 'limit' : 'input'
+});
+
+/** Status while a turn is open: the oldest thing that a person must answer decides. */
+const inTurn = (state: SessionState): SessionState => {
+	const first = state.pending[0];
+	if (!first) return { ...state, status: 'running', waitingFor: null };
+	const waitingFor =
+		first.kind === 'approval' ? 'approval' : first.kind === 'question' ? 'answer' : 'plan';
+	return { ...state, status: 'waiting', waitingFor };
+};
+
+/** Nothing of the agent runs any more. Messages that it has not begun stay queued for a resume. */
+const atEnd = (state: SessionState, status: SessionStatus): SessionState => ({
+	...state,
+	status,
+	waitingFor: null,
+	asleep: false,
+	runnerUp: false,
+	openTurn: null,
+	settling: false,
+	pending: [],
+	openTools: [],
+	ending: null
+});
+
+const withoutPending = (state: SessionState, requestId: string): SessionState => {
+	const pending = state.pending.filter((request) => request.requestId !== requestId);
+	if (pending.length === state.pending.length) return state;
+	const next = { ...state, pending };
+	return next.openTurn === null ? next : inTurn(next);
+};
+
+const managerFolds: ManagerFolds = {
+	'session.start_requested': (state, { epoch }) => ({
+		...state,
+		status: 'starting',
+		waitingFor: null,
+		desired: 'live',
+		epoch,
+		runnerUp: false,
+		asleep: false,
+		openTurn: null,
+		settling: false,
+		pending: [],
+		openTools: [],
+		error: null,
+		ending: null,
+		processCostUsd: 0,
+		steps: freshSteps()
+	}),
+	'step.started': (state, { step }, event) =>
+		withStep(state, step, (s) => ({ ...s, status: 'running', startedAt: event.ts, log: [] })),
+	'step.logged': (state, { step, lines }) =>
+		withStep(state, step, (s) => ({ ...s, log: [...s.log, ...lines].slice(-STEP_LOG_LINES) })),
+	'step.finished': (state, { step, durationMs, skipped }) =>
+		withStep(state, step, (s) => ({ ...s, status: skipped ? 'skipped' : 'done', durationMs })),
+	'step.failed': (state, { step, durationMs }) =>
+		withStep(state, step, (s) => ({ ...s, status: 'failed', durationMs })),
+	'worktree.created': (state, { baseCommit }) => ({ ...state, baseCommit }),
+	'sandbox.started': (state, { driver, limited }) => ({ ...state, driver, limited }),
+	'sandbox.exited': (state, { epoch }) =>
+		epoch === state.epoch ? { ...state, runnerUp: false } : state,
+	'message.accepted': (state, { commandId }) => ({
+		...state,
+		queued: [...state.queued, commandId]
+	}),
+	'request.decided': (state, { requestId }) => withoutPending(state, requestId),
+	'commits.collected': (state, { head, commitCount }) => ({
+		...state,
+		headCommit: head,
+		commitCount
+	}),
+	'session.settled': (state) => {
+		const settled = { ...state, settling: false };
+		const mayRest = settled.openTurn === null && settled.queued.length === 0 && settled.runnerUp;
+		return mayRest && isLive(settled.status) ? atRest(settled) : settled;
+	},
+	'session.limit_reached': (state, { error }) => {
+		const limited = { ...state, limit: error };
+		return limited.status === 'waiting' && limited.openTurn === null ? atRest(limited) : limited;
+	},
+	'session.limit_lifted': (state) => {
+		const lifted = { ...state, limit: null };
+		return lifted.waitingFor === 'limit' ? atRest(lifted) : lifted;
+	},
+	'session.idled': (state) =>
+		atRest({ ...state, openTurn: null, settling: false, pending: [], openTools: [] }),
+	'session.slept': (state) => ({ ...state, desired: 'asleep', asleep: true }),
+	'session.stop_requested': (state) => ({ ...state, desired: 'stopped', ending: 'stop' }),
+	'session.stopped': (state) => atEnd({ ...state, desired: 'stopped' }, 'stopped'),
+	'session.finish_requested': (state) => ({ ...state, desired: 'finished', ending: 'finish' }),
+	'session.finished': (state) => atEnd({ ...state, desired: 'finished' }, 'finished'),
+	'session.failed': (state, { error }) => ({
+		...atEnd({ ...state, desired: 'stopped' }, 'error'),
+		error
+	}),
+	'session.purge_requested': (state) => ({ ...state, desired: 'purged', ending: 'purge' })
+};
+
+const runnerFolds: RunnerFolds = {
+	'runner.started': (state, { epoch }) => {
+		if (epoch !== state.epoch) return state;
+		const up = { ...state, runnerUp: true };
+		return up.queued.length === 0 && up.status === 'starting' ? atRest(up) : up;
+	},
+	'runner.turn_started': (state, { commandId }) =>
+		inTurn({
+			...state,
+			openTurn: commandId,
+			settling: false,
+			turns: state.turns + 1,
+			limit: null,
+			queued: state.queued.filter((id) => id !== commandId)
+		}),
+	'runner.turn_ended': (state) => ({
+		...state,
+		openTurn: null,
+		settling: true,
+		pending: [],
+		openTools: [],
+		...(isLive(state.status) ? { status: 'running' as const, waitingFor: null } : {})
+	}),
+	'runner.approval_requested': (state, request, event) => {
+		if (state.openTurn === null || !isLive(state.status)) return state;
+		const { requestId, kind, toolName, title } = request;
+		const others = state.pending.filter((known) => known.requestId !== requestId);
+		const pending = [...others, { requestId, kind, toolName, title, seq: event.seq }];
+		return inTurn({ ...state, pending });
+	},
+	'runner.approval_resolved': (state, { requestId }) => withoutPending(state, requestId),
+	'runner.command_unknown_outcome': (state, { commandId }) => ({
+		...state,
+		queued: state.queued.filter((id) => id !== commandId)
+	})
+};
+
+const count = z.number().min(0).catch(0);
+const resultSchema = z.object({
+	total_cost_usd: count,
+	usage: z.object({
+		input_tokens: count,
+		output_tokens: count,
+		cache_read_input_tokens: count,
+		cache_creation_input_tokens: count
+	})
+});
+
+/** `total_cost_usd` counts up within one agent process; `usage` is of the turn alone. */
+const foldResult = (state: SessionState, event: SessionEvent): SessionState => {
+	const parsed = resultSchema.safeParse(event.payload);
+	if (!parsed.success) return state;
+	const { usage, total_cost_usd: total } = parsed.data;
+	const turnCost = total >= state.processCostUsd ? total - state.processCostUsd : total;
+	return {
+		...state,
+		processCostUsd: total,
+		usage: {
+			inputTokens: state.usage.inputTokens + usage.input_tokens,
+			outputTokens: state.usage.outputTokens + usage.output_tokens,
+			cacheReadTokens: state.usage.cacheReadTokens + usage.cache_read_input_tokens,
+			cacheWriteTokens: state.usage.cacheWriteTokens + usage.cache_creation_input_tokens,
+			costUsd: state.usage.costUsd + turnCost
+		}
+	};
+};
+
+const toolBlocksSchema = z.object({
+	message: z.object({
+		content: z.array(
+			z.looseObject({
+				type: z.string(),
+				id: z.string().optional(),
+				tool_use_id: z.string().optional()
+			})
+		)
+	})
+});
+
+const foldTools = (state: SessionState, event: SessionEvent): SessionState => {
+	const parsed = toolBlocksSchema.safeParse(event.payload);
+	if (!parsed.success) return state;
+	let open = state.openTools;
+	for (const block of parsed.data.message.content) {
+		if (block.type === 'tool_use' && block.id) open = [...open, block.id];
+		if (block.type === 'tool_result') open = open.filter((id) => id !== block.tool_use_id);
+	}
+	return open === state.openTools ? state : { ...state, openTools: open };
+};
+
+const foldClaude = (state: SessionState, event: SessionEvent): SessionState => {
+	if (event.type.startsWith('claude.result')) return foldResult(state, event);
+	if (event.type === 'claude.assistant' || event.type === 'claude.user') {
+		return foldTools(state, event);
+	}
+	return state;
+};
+
+/** A payload that does not parse is no fact: the event stays in the log, the state as it is. */
+const foldWith = (
+	schema: z.ZodType | undefined,
+	fold: Fold<never> | undefined,
+	state: SessionState,
+	event: SessionEvent
+): SessionState => {
+	if (!schema || !fold) return state;
+	const parsed = schema.safeParse(event.payload);
+	return parsed.success ? fold(state, parsed.data as never, event) : state;
+};
+
+const own = <T extends object>(table: T, key: string): T[keyof T] | undefined =>
+	Object.hasOwn(table, key) ? table[key as keyof T] : undefined;
+
+/** Folds one event. The manager's word comes from the manager only, whatever its type says. */
+export const evolve = (state: SessionState, event: SessionEvent): SessionState => {
+	switch (event.source) {
+		case 'manager':
+			return foldWith(
+				own(managerEventSchemas, event.type),
+				own(managerFolds, event.type) as Fold<never> | undefined,
+				state,
+				event
+			);
+		case 'runner':
+			return foldWith(
+				own(runnerEventSchemas, event.type),
+				own(runnerFolds, event.type) as Fold<never> | undefined,
+				state,
+				event
+			);
+		case 'claude':
+			return foldClaude(state, event);
+	}
+};

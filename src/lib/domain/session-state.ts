@@ -1,0 +1,92 @@
+/**
+ * What a session is, folded from its events: the projection stored with the session's row and kept
+ * by the browser alike. Plain JSON.
+ */
+import type { WireError } from '@agent-manager/protocol/errors.ts';
+import type {
+	DriverKind,
+	PendingRequest,
+	SessionStatus,
+	SessionUsage,
+	StartStep,
+	StartStepName,
+	WaitingFor
+} from '@agent-manager/protocol/session.ts';
+import { startStepNameSchema } from '@agent-manager/protocol/session.ts';
+
+/** What a person wants of the session; the reconciler makes it so. */
+export type Desired = 'live' | 'asleep' | 'stopped' | 'finished' | 'purged';
+
+export interface SessionState {
+	status: SessionStatus;
+	waitingFor: WaitingFor | null;
+	desired: Desired;
+	/** The incarnation that the newest start asked for. */
+	epoch: number;
+	/** True from the runner's first word of this epoch until its sandbox is gone. */
+	runnerUp: boolean;
+	asleep: boolean;
+	/** The turn that is open: its message, or null between turns. */
+	openTurn: string | null;
+	/** A turn has ended and its commits are not collected yet. */
+	settling: boolean;
+	/** Messages accepted and not yet begun, oldest first. */
+	queued: string[];
+	pending: PendingRequest[];
+	/** Calls of tools without a result yet. */
+	openTools: string[];
+	/** Set while the model refuses for a limit or a login that ran out. */
+	limit: WireError | null;
+	steps: StartStep[];
+	error: WireError | null;
+	driver: DriverKind | null;
+	limited: boolean | null;
+	baseCommit: string | null;
+	headCommit: string | null;
+	commitCount: number;
+	turns: number;
+	usage: SessionUsage;
+	/** Cumulative cost as the agent's own process last said it; a new process starts from 0. */
+	processCostUsd: number;
+	/** Which end of a session is asked for, while it is on its way. */
+	ending: 'stop' | 'finish' | 'purge' | null;
+}
+
+/** Lines of a step's log that are kept in the state; the events have all. */
+export const STEP_LOG_LINES = 50;
+
+const freshStep = (name: StartStepName): StartStep => ({
+	name,
+	status: 'pending',
+	startedAt: null,
+	durationMs: null,
+	log: []
+});
+
+export const freshSteps = (): StartStep[] => startStepNameSchema.options.map(freshStep);
+
+export const initialSessionState = (): SessionState => ({
+	status: 'starting',
+	waitingFor: null,
+	desired: 'live',
+	epoch: 0,
+	runnerUp: false,
+	asleep: false,
+	openTurn: null,
+	settling: false,
+	queued: [],
+	pending: [],
+	openTools: [],
+	limit: null,
+	steps: freshSteps(),
+	error: null,
+	driver: null,
+	limited: null,
+	baseCommit: null,
+	headCommit: null,
+	commitCount: 0,
+	turns: 0,
+	usage: { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0, costUsd: 0 },
+	processCostUsd: 0,
+	ending: null
+});

@@ -1,0 +1,176 @@
+/**
+ * The only writer of events. One statement does it all: it moves the session's row from the position
+ * that the caller folded from to the next one, inserts the events, and whatever has to be true with
+ * them. If the row is not where the caller thinks it is, nothing happens and the caller reads again.
+ * So no transaction stays open between round trips, and a stale manager or runner writes nothing.
+ */
+import { sql, type SQL } from 'drizzle-orm';
+import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
+import type { EventMark, EventSource, SessionEvent } from '@agent-manager/protocol/events.ts';
+import type { SessionId } from '@agent-manager/protocol/ids.ts';
+import type { JsonObject } from '@agent-manager/protocol/json.ts';
+import type { RunnerCommand } from '@agent-manager/protocol/runner-frames.ts';
+import type { SessionState } from '#lib/domain/session-state.ts';
+import type { Storable } from './storable-json.ts';
+
+export type Database = NodePgDatabase;
+
+/** Where a session's log and command stream stand. */
+export interface LogPosition {
+	lastSeq: number;
+	lastN: number;
+	lastCommand: number;
+	epoch: number;
+}
+
+export interface NewEvent {
+	seq: number;
+	/** The runner's number; null for the manager's own events. */
+	n: number | null;
+	ts: string;
+	source: EventSource;
+	type: string;
+	stored: Storable;
+}
+
+export interface CommandReceipt {
+	id: string;
+	requestHash: string;
+	answer: JsonObject;
+}
+
+export interface Append {
+	sessionId: SessionId;
+	/** What the state was folded from; the write happens only if it still stands there. */
+	from: LogPosition;
+	to: LogPosition;
+	state: SessionState;
+	events: readonly NewEvent[];
+	runnerCommands: readonly RunnerCommand[];
+	receipt: CommandReceipt | null;
+}
+
+/** The events as one JSON array: their payloads are JSON text already and are not parsed again here. */
+const eventsJson = (events: readonly NewEvent[]): string => {
+	const rows = events.map(
+		({ seq, n, ts, source, type, stored }) =>
+			`{"seq":${seq},"n":${n},"ts":${JSON.stringify(ts)},"source":"${source}",` +
+			`"type":${JSON.stringify(type)},"payload":${stored.json},"marks":${JSON.stringify(stored.marks)}}`
+	);
+	return `[${rows.join(',')}]`;
+};
+
+const bodiesClause = ({ events }: Append): SQL => {
+	const bodies = events.flatMap(({ seq, stored }) =>
+		stored.body === null ? [] : [{ seq, body: stored.body }]
+	);
+	if (bodies.length === 0) return sql``;
+	const rows = sql.join(
+		bodies.map(({ seq, body }) => sql`(${seq}::bigint, ${body}::text)`),
+		sql`, `
+	);
+	return sql`, b as (
+		insert into event_bodies (session_id, seq, body)
+		select moved.id, v.seq, v.body from moved, (values ${rows}) as v(seq, body))`;
+};
+
+const commandsClause = ({ runnerCommands, from }: Append): SQL =>
+	runnerCommands.length === 0
+		? sql``
+		: sql`, c as (
+		insert into runner_commands (session_id, num, command)
+		select moved.id, ${from.lastCommand}::int + x.position, x.command
+		from moved, jsonb_array_elements(${JSON.stringify(runnerCommands)}::jsonb)
+			with ordinality as x(command, position))`;
+
+const receiptClause = ({ receipt }: Append): SQL =>
+	receipt === null
+		? sql``
+		: sql`, r as (
+		insert into commands (id, request_hash, session_id, answer)
+		select ${receipt.id}::uuid, ${receipt.requestHash}, moved.id, ${JSON.stringify(receipt.answer)}::jsonb
+		from moved)`;
+
+/**
+ * Appends, or returns false when the log has moved on. Throws what the database throws; a unique
+ * violation on `commands_pkey` means that the receipt's command was taken before.
+ */
+export const appendEvents = async (db: Database, append: Append): Promise<boolean> => {
+	const { sessionId, from, to, state, events } = append;
+	const result = await db.execute(sql`
+		with moved as (
+			update sessions set last_seq = ${to.lastSeq}, last_n = ${to.lastN},
+				last_command = ${to.lastCommand}, epoch = ${to.epoch}, status = ${state.status},
+				state = ${JSON.stringify(state)}::jsonb, updated_at = now()
+			where id = ${sessionId} and last_seq = ${from.lastSeq} and last_n = ${from.lastN}
+				and last_command = ${from.lastCommand} and epoch = ${from.epoch}
+			returning id
+		), e as (
+			insert into events (session_id, seq, n, ts, source, type, payload, marks)
+			select moved.id, (x->>'seq')::bigint, (x->>'n')::bigint, (x->>'ts')::timestamptz,
+				x->>'source', x->>'type', x->'payload', nullif(x->'marks', 'null'::jsonb)
+			from moved, jsonb_array_elements(${eventsJson(events)}::jsonb) as x
+		)${bodiesClause(append)}${commandsClause(append)}${receiptClause(append)}
+		select id from moved`);
+	return result.rows.length === 1;
+};
+
+interface EventRow extends Record<string, unknown> {
+	seq: string | number;
+	ts: string | Date;
+	source: EventSource;
+	type: string;
+	payload: JsonObject;
+	marks: EventMark[] | null;
+}
+
+const toEvent = (row: EventRow): SessionEvent => ({
+	seq: Number(row.seq),
+	ts: new Date(row.ts).toISOString(),
+	source: row.source,
+	type: row.type,
+	payload: row.payload,
+	...(row.marks ? { marks: row.marks } : {})
+});
+
+const columns = sql`seq, ts, source, type, payload, marks`;
+
+/** Events after `after`, in order, at most `limit`. */
+export const readForward = async (
+	db: Database,
+	sessionId: SessionId,
+	after: number,
+	limit: number
+): Promise<SessionEvent[]> => {
+	const result = await db.execute<EventRow>(
+		sql`select ${columns} from events where session_id = ${sessionId} and seq > ${after}
+			order by seq limit ${limit}`
+	);
+	return result.rows.map(toEvent);
+};
+
+/** The `limit` events just before `before`, in order. */
+export const readBackward = async (
+	db: Database,
+	sessionId: SessionId,
+	before: number,
+	limit: number
+): Promise<SessionEvent[]> => {
+	const result = await db.execute<EventRow>(
+		sql`select ${columns} from events where session_id = ${sessionId} and seq < ${before}
+			order by seq desc limit ${limit}`
+	);
+	return result.rows.map(toEvent).reverse();
+};
+
+/** The body as it came of an event that is stored changed; null when there is none. */
+export const readBody = async (
+	db: Database,
+	sessionId: SessionId,
+	seq: number
+): Promise<string | null> => {
+	const result = await db.execute<{ body: string }>(
+		sql`select body from event_bodies where session_id = ${sessionId} and seq = ${seq}`
+	);
+	return result.rows[0]?.body ?? null;
+};

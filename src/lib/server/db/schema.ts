@@ -1,0 +1,183 @@
+/**
+ * The tables. Only files of this folder import them, one file per aggregate.
+ *
+ * The event log is the truth; `sessions.state` and the columns beside it are projections of it,
+ * written in the same transaction as the events they are folded from.
+ */
+import { sql } from 'drizzle-orm';
+import {
+	bigint,
+	bigserial,
+	boolean,
+	doublePrecision,
+	index,
+	integer,
+	jsonb,
+	pgTable,
+	primaryKey,
+	text,
+	timestamp,
+	unique,
+	uniqueIndex,
+	uuid
+} from 'drizzle-orm/pg-core';
+import type { EventMark, EventSource } from '@agent-manager/protocol/events.ts';
+import type { RepoKind, RepoStatus } from '@agent-manager/protocol/repo.ts';
+import type { PermissionMode, Role, SessionStatus } from '@agent-manager/protocol/session.ts';
+import type { RunnerCommand } from '@agent-manager/protocol/runner-frames.ts';
+import type { WireError } from '@agent-manager/protocol/errors.ts';
+import type { JsonObject } from '@agent-manager/protocol/json.ts';
+import type { SessionState } from '#lib/domain/session-state.ts';
+
+const moment = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' });
+
+export const repos = pgTable(
+	'repos',
+	{
+		id: uuid('id').primaryKey(),
+		kind: text('kind').$type<RepoKind>().notNull(),
+		/** What makes it the same repo: the address, normalised; unique. */
+		identity: text('identity').notNull(),
+		owner: text('owner').notNull(),
+		name: text('name').notNull(),
+		url: text('url').notNull(),
+		webUrl: text('web_url'),
+		/** Folder of the mirror, relative to the workspace root. */
+		mirrorPath: text('mirror_path').notNull(),
+		defaultBranch: text('default_branch'),
+		branches: jsonb('branches').$type<string[]>().notNull().default([]),
+		status: text('status').$type<RepoStatus>().notNull(),
+		error: jsonb('error').$type<WireError>(),
+		fetchedAt: moment('fetched_at'),
+		createdAt: moment('created_at').notNull().defaultNow()
+	},
+	(table) => [uniqueIndex('repos_identity').on(table.identity)]
+);
+
+export const sessions = pgTable(
+	'sessions',
+	{
+		id: uuid('id').primaryKey(),
+		repoId: uuid('repo_id')
+			.notNull()
+			.references(() => repos.id, { onDelete: 'cascade' }),
+		role: text('role').$type<Role>().notNull(),
+		title: text('title').notNull(),
+		goalPrompt: text('goal_prompt').notNull(),
+		additionalInstructions: text('additional_instructions'),
+		branchName: text('branch_name').notNull(),
+		baseBranch: text('base_branch').notNull(),
+		model: text('model'),
+		permissionMode: text('permission_mode').$type<PermissionMode>().notNull(),
+		/** The SDK's name for the conversation. */
+		conversationId: uuid('conversation_id').notNull(),
+		/** Newest epoch; an ingest of an older one changes nothing. */
+		epoch: integer('epoch').notNull().default(0),
+		/** Folded from the log. */
+		status: text('status').$type<SessionStatus>().notNull(),
+		state: jsonb('state').$type<SessionState>().notNull(),
+		/** Head of the log, and the newest record number of the runner in it. */
+		lastSeq: bigint('last_seq', { mode: 'number' }).notNull().default(0),
+		lastN: bigint('last_n', { mode: 'number' }).notNull().default(0),
+		/** Newest number of the command stream to the runner. */
+		lastCommand: integer('last_command').notNull().default(0),
+		createdAt: moment('created_at').notNull().defaultNow(),
+		updatedAt: moment('updated_at').notNull().defaultNow()
+	},
+	(table) => [
+		index('sessions_repo').on(table.repoId, table.createdAt),
+		uniqueIndex('sessions_branch').on(table.repoId, table.branchName),
+		/** One live orchestrator per repo. */
+		uniqueIndex('sessions_live_orchestrator')
+			.on(table.repoId)
+			.where(sql`role = 'orchestrator' and status in ('starting', 'running', 'waiting')`)
+	]
+);
+
+export const events = pgTable(
+	'events',
+	{
+		sessionId: uuid('session_id')
+			.notNull()
+			.references(() => sessions.id, { onDelete: 'cascade' }),
+		seq: bigint('seq', { mode: 'number' }).notNull(),
+		/** The runner's own number; null for what the manager states. */
+		n: bigint('n', { mode: 'number' }),
+		ts: moment('ts').notNull(),
+		source: text('source').$type<EventSource>().notNull(),
+		type: text('type').notNull(),
+		payload: jsonb('payload').$type<JsonObject>().notNull(),
+		marks: jsonb('marks').$type<EventMark[]>()
+	},
+	(table) => [
+		primaryKey({ columns: [table.sessionId, table.seq] }),
+		unique('events_n').on(table.sessionId, table.n)
+	]
+);
+
+/** Whole bodies of events that are too large for the log's row, as the text that came. */
+export const eventBodies = pgTable(
+	'event_bodies',
+	{
+		sessionId: uuid('session_id').notNull(),
+		seq: bigint('seq', { mode: 'number' }).notNull(),
+		body: text('body').notNull()
+	},
+	(table) => [primaryKey({ columns: [table.sessionId, table.seq] })]
+);
+
+/** What a client asked for under an idempotency key, and what it was answered. */
+export const commands = pgTable('commands', {
+	id: uuid('id').primaryKey(),
+	/** Hash of route and body: the same key with another body is refused. */
+	requestHash: text('request_hash').notNull(),
+	sessionId: uuid('session_id'),
+	answer: jsonb('answer').$type<JsonObject>().notNull(),
+	createdAt: moment('created_at').notNull().defaultNow()
+});
+
+/** The numbered stream of commands to a session's runner, kept until it has taken them. */
+export const runnerCommands = pgTable(
+	'runner_commands',
+	{
+		sessionId: uuid('session_id')
+			.notNull()
+			.references(() => sessions.id, { onDelete: 'cascade' }),
+		num: integer('num').notNull(),
+		command: jsonb('command').$type<RunnerCommand>().notNull(),
+		takenAt: moment('taken_at')
+	},
+	(table) => [primaryKey({ columns: [table.sessionId, table.num] })]
+);
+
+/** Model calls as the door saw them. */
+export const modelCalls = pgTable(
+	'model_calls',
+	{
+		id: bigserial('id', { mode: 'number' }).primaryKey(),
+		sessionId: uuid('session_id')
+			.notNull()
+			.references(() => sessions.id, { onDelete: 'cascade' }),
+		ts: moment('ts').notNull().defaultNow(),
+		model: text('model'),
+		status: integer('status').notNull(),
+		inputTokens: integer('input_tokens').notNull(),
+		outputTokens: integer('output_tokens').notNull(),
+		cacheReadTokens: integer('cache_read_tokens').notNull(),
+		cacheWriteTokens: integer('cache_write_tokens').notNull(),
+		durationMs: integer('duration_ms').notNull(),
+		aborted: boolean('aborted').notNull().default(false)
+	},
+	(table) => [index('model_calls_session').on(table.sessionId, table.ts)]
+);
+
+/** The one row that says which instance this database belongs to, and who manages it now. */
+export const managers = pgTable('managers', {
+	instance: text('instance').primaryKey(),
+	workspaceRoot: text('workspace_root').notNull(),
+	pid: integer('pid').notNull(),
+	host: text('host').notNull(),
+	url: text('url'),
+	startedAt: moment('started_at').notNull(),
+	seenAt: moment('seen_at').notNull()
+});

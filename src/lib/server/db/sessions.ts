@@ -1,0 +1,123 @@
+/** Session rows: made, listed, removed. Their events and state are written by `event-log.ts` alone. */
+import { and, asc, desc, eq, isNull, lte, sql } from 'drizzle-orm';
+import type { SessionCounts } from '@agent-manager/protocol/repo.ts';
+import type { CommandId, RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
+import type { RunnerCommand } from '@agent-manager/protocol/runner-frames.ts';
+import { commands, runnerCommands, sessions } from './schema.ts';
+import type { Database } from './event-log.ts';
+
+export type SessionRow = typeof sessions.$inferSelect;
+export type NewSessionRow = typeof sessions.$inferInsert;
+
+export const insertSession = async (db: Database, row: NewSessionRow): Promise<void> => {
+	await db.insert(sessions).values(row);
+};
+
+export const findSession = async (db: Database, id: SessionId): Promise<SessionRow | null> => {
+	const [row] = await db.select().from(sessions).where(eq(sessions.id, id));
+	return row ?? null;
+};
+
+/** Newest first. */
+export const listSessions = (db: Database, repoId?: RepoId): Promise<SessionRow[]> =>
+	db
+		.select()
+		.from(sessions)
+		.where(repoId === undefined ? undefined : eq(sessions.repoId, repoId))
+		.orderBy(desc(sessions.createdAt), asc(sessions.id));
+
+export const deleteSession = async (db: Database, id: SessionId): Promise<void> => {
+	await db.transaction(async (tx) => {
+		await tx.execute(sql`delete from event_bodies where session_id = ${id}`);
+		await tx.delete(sessions).where(eq(sessions.id, id));
+	});
+};
+
+export const findLiveOrchestrator = async (
+	db: Database,
+	repoId: RepoId
+): Promise<SessionId | null> => {
+	const result = await db.execute<{ id: string }>(
+		sql`select id from sessions where repo_id = ${repoId} and role = 'orchestrator'
+			and status in ('starting', 'running', 'waiting') limit 1`
+	);
+	return (result.rows[0]?.id as SessionId | undefined) ?? null;
+};
+
+interface CountRow extends Record<string, unknown> {
+	repo_id: string;
+	status: string;
+	count: number;
+}
+
+const noCounts = (): SessionCounts => ({ starting: 0, running: 0, waiting: 0, error: 0, total: 0 });
+
+/** How many sessions each repo has in each status; a repo without sessions is not in the map. */
+export const countSessions = async (db: Database): Promise<Map<string, SessionCounts>> => {
+	const result = await db.execute<CountRow>(
+		sql`select repo_id, status, count(*)::int as count from sessions group by repo_id, status`
+	);
+	const counts = new Map<string, SessionCounts>();
+	for (const { repo_id: repoId, status, count } of result.rows) {
+		const entry = counts.get(repoId) ?? noCounts();
+		counts.set(repoId, entry);
+		entry.total += count;
+		if (status === 'starting' || status === 'running' || status === 'waiting' || status === 'error') {
+			entry[status] = count;
+		}
+	}
+	return counts;
+};
+
+export interface NumberedCommand {
+	num: number;
+	command: RunnerCommand;
+}
+
+/** Commands after `after` that the runner has not taken, in order. */
+export const readRunnerCommands = async (
+	db: Database,
+	sessionId: SessionId,
+	after: number
+): Promise<NumberedCommand[]> => {
+	const rows = await db
+		.select({ num: runnerCommands.num, command: runnerCommands.command })
+		.from(runnerCommands)
+		.where(
+			and(
+				eq(runnerCommands.sessionId, sessionId),
+				sql`${runnerCommands.num} > ${after}`
+			)
+		)
+		.orderBy(asc(runnerCommands.num));
+	return rows;
+};
+
+export const markCommandsTaken = async (
+	db: Database,
+	sessionId: SessionId,
+	num: number
+): Promise<void> => {
+	await db
+		.update(runnerCommands)
+		.set({ takenAt: sql`now()` })
+		.where(
+			and(
+				eq(runnerCommands.sessionId, sessionId),
+				lte(runnerCommands.num, num),
+				isNull(runnerCommands.takenAt)
+			)
+		);
+};
+
+export type ReceiptRow = typeof commands.$inferSelect;
+
+/** What a command with this idempotency key was answered, or null if it is new. */
+export const findReceipt = async (db: Database, id: CommandId): Promise<ReceiptRow | null> => {
+	const [row] = await db.select().from(commands).where(eq(commands.id, id));
+	return row ?? null;
+};
+
+export const insertReceipt = async (db: Database, row: typeof commands.$inferInsert): Promise<void> => {
+	await db.insert(commands).values(row);
+};

@@ -1,0 +1,348 @@
+/**
+ * The sessions in memory and the one way to change them: fold, write, then tell. Writes of one
+ * session happen one after the other; what is in memory is never ahead of what is committed.
+ */
+import type { CommandId, SessionId } from '@agent-manager/protocol/ids.ts';
+import type { SessionEvent } from '@agent-manager/protocol/events.ts';
+import type { WireError } from '@agent-manager/protocol/errors.ts';
+import type { JsonObject } from '@agent-manager/protocol/json.ts';
+import type { OutboxRecord, RunnerCommand } from '@agent-manager/protocol/runner-frames.ts';
+import { wireError } from '#lib/domain/errors.ts';
+import { fail, ok, type Result } from '#lib/domain/result.ts';
+import type { Decision, ManagerEvent } from '#lib/domain/session-decisions.ts';
+import { evolve } from '#lib/domain/session-machine.ts';
+import type { SessionState } from '#lib/domain/session-state.ts';
+import {
+	appendEvents,
+	readForward,
+	type CommandReceipt,
+	type Database,
+	type LogPosition,
+	type NewEvent
+} from '#lib/server/db/event-log.ts';
+import { findReceipt, findSession, type SessionRow } from '#lib/server/db/sessions.ts';
+import { toStorable } from '#lib/server/db/storable-json.ts';
+import { EventTail, type TailEntry } from './event-tail.ts';
+import type { Hub } from './hub.ts';
+import { toCell, toSession, type SessionCell } from './session-view.ts';
+
+/** A command as a client sent it: the same key with the same body has one effect. */
+export interface CommandRequest {
+	id: CommandId;
+	requestHash: string;
+}
+
+export interface CommitNotice {
+	cell: SessionCell;
+	before: SessionState;
+	events: readonly SessionEvent[];
+	/** Numbered from `before`'s command position on. */
+	runnerCommands: readonly { num: number; command: RunnerCommand }[];
+}
+
+/** What a write adds: folded from the state it is given, which may differ between tries. */
+interface Draft {
+	events: readonly Omit<SessionEvent, 'seq'>[];
+	/** The runner's numbers of the events, when they are the runner's. */
+	numbers?: readonly number[];
+	runnerCommands?: readonly RunnerCommand[];
+}
+
+interface Prepared {
+	rows: NewEvent[];
+	stored: SessionEvent[];
+	tail: TailEntry[];
+	state: SessionState;
+	position: LogPosition;
+}
+
+interface Entry {
+	cell: SessionCell;
+	tail: EventTail;
+	/** Settles when the last write that was asked for has. */
+	queue: Promise<unknown>;
+}
+
+export interface SessionLogOptions {
+	db: Database;
+	hub: Hub;
+	now: () => Date;
+	/** Called after each commit, in order within a session. Must not throw. */
+	onCommit: (notice: CommitNotice) => void;
+}
+
+const UNIQUE_VIOLATION = '23505';
+
+const isTakenCommand = (cause: unknown): boolean => {
+	for (let error = cause; error instanceof Error; error = error.cause) {
+		const { code, constraint } = error as { code?: unknown; constraint?: unknown };
+		if (code === UNIQUE_VIOLATION && constraint === 'commands_pkey') return true;
+	}
+	return false;
+};
+
+export class SessionLog {
+	readonly #options: SessionLogOptions;
+	readonly #entries = new Map<SessionId, Promise<Entry | null>>();
+	readonly #heads = new Map<SessionId, number>();
+
+	constructor(options: SessionLogOptions) {
+		this.#options = options;
+	}
+
+	/** The session as last committed; null when there is none. */
+	async find(sessionId: SessionId): Promise<SessionCell | null> {
+		return (await this.#entry(sessionId))?.cell ?? null;
+	}
+
+	/** Takes a row that was just inserted or read, unless the session is in memory already. */
+	adopt(row: SessionRow): SessionCell {
+		const entry = this.#toEntry(row);
+		this.#entries.set(entry.cell.id, Promise.resolve(entry));
+		return entry.cell;
+	}
+
+	forget(sessionId: SessionId): void {
+		this.#entries.delete(sessionId);
+		this.#heads.delete(sessionId);
+	}
+
+	/** The newest seq that was committed while the session is in memory; 0 if it is not. */
+	head(sessionId: SessionId): number {
+		return this.#heads.get(sessionId) ?? 0;
+	}
+
+	/** Facts of the manager. `draft` sees the state they are about, and may say that there is none. */
+	async record(
+		sessionId: SessionId,
+		draft: (state: SessionState) => readonly ManagerEvent[]
+	): Promise<SessionCell | null> {
+		const entry = await this.#entry(sessionId);
+		if (!entry) return null;
+		return this.#inOrder(entry, () =>
+			this.#write(entry, (state) => ({ events: this.#stamp(draft(state)) }), null)
+		);
+	}
+
+	/** Decides a command and writes what follows from it, with its receipt, at once. */
+	async command(
+		sessionId: SessionId,
+		decide: (state: SessionState) => Result<Decision, WireError>,
+		request: CommandRequest
+	): Promise<Result<JsonObject, WireError>> {
+		const entry = await this.#entry(sessionId);
+		if (!entry) return fail(wireError('session_not_found', 'There is no session with this id.'));
+		return this.#inOrder(entry, async () => {
+			const known = await this.#knownAnswer(request);
+			if (known) return known;
+			let refusal: WireError | null = null;
+			let answer: JsonObject = {};
+			const receipt = (cell: SessionCell): CommandReceipt => {
+				answer = { commandId: request.id, session: toSession(cell) };
+				return { ...request, answer };
+			};
+			try {
+				await this.#write(
+					entry,
+					(state) => {
+						const decision = decide(state);
+						if (!decision.ok) {
+							refusal = decision.error;
+							return null;
+						}
+						const { events, runnerCommands } = decision.value;
+						return { events: this.#stamp(events), runnerCommands };
+					},
+					receipt
+				);
+			} catch (cause) {
+				if (!isTakenCommand(cause)) throw cause;
+				return (await this.#knownAnswer(request)) ?? fail(wireError('internal', 'The receipt is gone.'));
+			}
+			return refusal ? fail(refusal) : ok(answer);
+		});
+	}
+
+	/**
+	 * Takes records of the session's runner of this epoch. Known ones are dropped. Answers the newest
+	 * committed number, or the one that is missing.
+	 */
+	async ingest(
+		sessionId: SessionId,
+		epoch: number,
+		records: readonly OutboxRecord[]
+	): Promise<{ ackedN: number } | { expectedN: number } | { fenced: true }> {
+		const entry = await this.#entry(sessionId);
+		if (!entry) return { fenced: true };
+		return this.#inOrder(entry, async () => {
+			if (entry.cell.position.epoch !== epoch) return { fenced: true };
+			const fresh = records.filter(({ n }) => n > entry.cell.position.lastN);
+			const expectedN = entry.cell.position.lastN + 1;
+			const whole = fresh.every(({ n }, index) => n === expectedN + index);
+			if (!whole) return { expectedN };
+			if (fresh.length > 0) {
+				await this.#write(
+					entry,
+					() => ({
+						events: fresh.map(({ ts, source, type, payload }) => ({ ts, source, type, payload })),
+						numbers: fresh.map(({ n }) => n)
+					}),
+					null
+				);
+			}
+			return { ackedN: entry.cell.position.lastN };
+		});
+	}
+
+	/** Events after `after` as JSON texts with their seq, in order, at most `limit`. */
+	async readAfter(sessionId: SessionId, after: number, limit: number): Promise<TailEntry[]> {
+		const entry = await this.#entry(sessionId);
+		if (!entry || after >= entry.cell.position.lastSeq) return [];
+		const fromTail = entry.tail.readAfter(after, limit);
+		if (fromTail) return fromTail;
+		const events = await readForward(this.#options.db, sessionId, after, limit);
+		return events.map((event) => ({ seq: event.seq, json: JSON.stringify(event) }));
+	}
+
+	#stamp(events: readonly ManagerEvent[]): Omit<SessionEvent, 'seq'>[] {
+		const ts = this.#options.now().toISOString();
+		return events.map(({ type, payload }) => ({ ts, source: 'manager', type, payload }));
+	}
+
+	#toEntry(row: SessionRow): Entry {
+		const cell = toCell(row);
+		this.#heads.set(cell.id, cell.position.lastSeq);
+		return { cell, tail: new EventTail(), queue: Promise.resolve() };
+	}
+
+	#entry(sessionId: SessionId): Promise<Entry | null> {
+		const known = this.#entries.get(sessionId);
+		if (known) return known;
+		const loading = findSession(this.#options.db, sessionId).then((row) =>
+			row ? this.#toEntry(row) : null
+		);
+		this.#entries.set(sessionId, loading);
+		loading.then(
+			(entry) => entry ?? this.#entries.delete(sessionId),
+			() => this.#entries.delete(sessionId)
+		);
+		return loading;
+	}
+
+	#inOrder<T>(entry: Entry, work: () => Promise<T>): Promise<T> {
+		const result = entry.queue.then(work);
+		entry.queue = result.catch(() => undefined);
+		return result;
+	}
+
+	async #knownAnswer(request: CommandRequest): Promise<Result<JsonObject, WireError> | null> {
+		const receipt = await findReceipt(this.#options.db, request.id);
+		if (!receipt) return null;
+		return receipt.requestHash === request.requestHash
+			? ok(receipt.answer)
+			: fail(wireError('idempotency_conflict', 'This idempotency key was used for another request.'));
+	}
+
+	async #write(
+		entry: Entry,
+		draft: (state: SessionState) => Draft | null,
+		receipt: ((cell: SessionCell) => CommandReceipt) | null
+	): Promise<SessionCell> {
+		for (;;) {
+			const { cell } = entry;
+			const drafted = draft(cell.state);
+			if (!drafted) return cell;
+			const nothing = drafted.events.length === 0 && !drafted.runnerCommands?.length;
+			if (nothing && !receipt) return cell;
+			const prepared = this.#prepare(cell, drafted);
+			const next: SessionCell = { ...cell, ...prepared, updatedAt: this.#options.now() };
+			const written = await appendEvents(this.#options.db, {
+				sessionId: cell.id,
+				from: cell.position,
+				to: prepared.position,
+				state: prepared.state,
+				events: prepared.rows,
+				runnerCommands: drafted.runnerCommands ?? [],
+				receipt: receipt ? receipt(next) : null
+			});
+			if (written) {
+				this.#commit(entry, next, prepared, drafted.runnerCommands ?? []);
+				return entry.cell;
+			}
+			await this.#reload(entry);
+		}
+	}
+
+	#prepare(cell: SessionCell, { events, numbers, runnerCommands }: Draft): Prepared {
+		const rows: NewEvent[] = [];
+		const stored: SessionEvent[] = [];
+		const tail: TailEntry[] = [];
+		let { state } = cell;
+		let seq = cell.position.lastSeq;
+		events.forEach((event, index) => {
+			seq += 1;
+			const storable = toStorable(event.payload);
+			const n = numbers?.[index] ?? null;
+			rows.push({ seq, n, ts: event.ts, source: event.source, type: event.type, stored: storable });
+			const full: SessionEvent = {
+				seq,
+				...event,
+				...(storable.marks
+					? { payload: JSON.parse(storable.json) as JsonObject, marks: storable.marks }
+					: {})
+			};
+			stored.push(full);
+			const marks = storable.marks ? `,"marks":${JSON.stringify(storable.marks)}` : '';
+			const ts = new Date(event.ts).toISOString();
+			tail.push({
+				seq,
+				json: `{"seq":${seq},"ts":"${ts}","source":"${event.source}","type":${JSON.stringify(event.type)},"payload":${storable.json}${marks}}`
+			});
+			state = evolve(state, full);
+		});
+		const position = {
+			lastSeq: seq,
+			lastN: numbers?.at(-1) ?? cell.position.lastN,
+			lastCommand: cell.position.lastCommand + (runnerCommands?.length ?? 0),
+			epoch: state.epoch
+		};
+		return { rows, stored, tail, state, position };
+	}
+
+	#commit(
+		entry: Entry,
+		next: SessionCell,
+		{ stored, tail, state, position }: Prepared,
+		runnerCommands: readonly RunnerCommand[]
+	): void {
+		const { state: before, position: from } = entry.cell;
+		Object.assign(entry.cell, { state, position, updatedAt: next.updatedAt });
+		this.#heads.set(entry.cell.id, position.lastSeq);
+		entry.tail.push(tail);
+		this.#options.hub.publishSession(entry.cell.id, { type: 'head', head: position.lastSeq });
+		if (state !== before) {
+			this.#options.hub.publishList({ type: 'session', session: toSession(entry.cell) });
+		}
+		this.#options.onCommit({
+			cell: entry.cell,
+			before,
+			events: stored,
+			runnerCommands: runnerCommands.map((command, index) => ({
+				num: from.lastCommand + 1 + index,
+				command
+			}))
+		});
+	}
+
+	/** The row is not where memory thinks: somebody else wrote it. */
+	async #reload(entry: Entry): Promise<void> {
+		const row = await findSession(this.#options.db, entry.cell.id);
+		if (!row) {
+			this.forget(entry.cell.id);
+			throw new Error('the session was purged while it was written');
+		}
+		const { position, state, updatedAt } = toCell(row);
+		Object.assign(entry.cell, { position, state, updatedAt });
+		entry.tail = new EventTail();
+	}
+}

@@ -1,0 +1,59 @@
+/** The session as pages and the API show it. */
+import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
+import type { Session } from '@agent-manager/protocol/session.ts';
+import type { SessionState } from '#lib/domain/session-state.ts';
+import type { LogPosition } from '#lib/server/db/event-log.ts';
+import type { SessionRow } from '#lib/server/db/sessions.ts';
+
+/** A session in memory: its fixed facts, and where its log stands. */
+export interface SessionCell {
+	readonly id: SessionId;
+	readonly repoId: RepoId;
+	readonly row: SessionRow;
+	position: LogPosition;
+	state: SessionState;
+	updatedAt: Date;
+}
+
+export const toCell = (row: SessionRow): SessionCell => ({
+	id: row.id as SessionId,
+	repoId: row.repoId as RepoId,
+	row,
+	position: {
+		lastSeq: row.lastSeq,
+		lastN: row.lastN,
+		lastCommand: row.lastCommand,
+		epoch: row.epoch
+	},
+	state: row.state,
+	updatedAt: row.updatedAt
+});
+
+export const toSession = ({ id, repoId, row, position, state, updatedAt }: SessionCell): Session => ({
+	id,
+	repoId,
+	role: row.role,
+	title: row.title,
+	goalPrompt: row.goalPrompt,
+	additionalInstructions: row.additionalInstructions,
+	status: state.status,
+	waitingFor: state.waitingFor,
+	asleep: state.asleep,
+	branchName: row.branchName,
+	baseBranch: row.baseBranch,
+	baseCommit: state.baseCommit,
+	headCommit: state.headCommit,
+	commitCount: state.commitCount,
+	model: row.model,
+	permissionMode: row.permissionMode,
+	driver: state.driver,
+	limited: state.limited,
+	steps: state.steps,
+	pending: state.pending,
+	error: state.error ?? state.limit,
+	turns: state.turns,
+	usage: state.usage,
+	head: position.lastSeq,
+	createdAt: row.createdAt.toISOString(),
+	updatedAt: updatedAt.toISOString()
+});
