@@ -1,0 +1,9 @@
+/** What `GET /api/about` says of the app that serves this page. */
+import type { DriverKind } from '@agent-manager/protocol/session.ts';
+
+export interface About {
+	version: string;
+	model: { kind: 'demo' | 'anthropic' | 'custom'; label: string };
+	drivers: { kind: DriverKind; available: boolean; problem: string | null }[];
+	workspaceRoot: string;
+}

@@ -1,0 +1,66 @@
+/** What every page shares: one connection, the live list, and this browser's own choices. */
+import { createContext } from 'svelte';
+import type { Result } from '#lib/domain/result.ts';
+import type { WireError } from '@agent-manager/protocol/errors.ts';
+import type { About } from './about.ts';
+import { callApi, setUnauthorizedListener } from './api-client.ts';
+import { needsYou } from './attention.ts';
+import { Connection } from './connection.svelte.ts';
+import { RepoList } from './repo-list.svelte.ts';
+import { Seen } from './seen.svelte.ts';
+import { ThemeChoice } from './theme.svelte.ts';
+
+const socketUrl = (): string =>
+	`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`;
+
+const fetchAbout = (): Promise<Result<About, WireError>> => callApi<About>('/api/about');
+
+export class AppState {
+	readonly connection = new Connection({
+		url: socketUrl,
+		checkSignedIn: async () => {
+			const about = await fetchAbout();
+			return about.ok || about.error.code !== 'unauthorized';
+		}
+	});
+	readonly list = new RepoList();
+	readonly seen = new Seen();
+	readonly theme = new ThemeChoice();
+	about = $state.raw<About | null>(null);
+	signedOut = $state(false);
+
+	readonly needsYou = $derived(
+		needsYou(this.list.sessions, (session) => this.seen.isUnread(session))
+	);
+
+	/** Returns the function that ends it. */
+	start(): () => void {
+		setUnauthorizedListener(() => (this.signedOut = true));
+		const unfollow = this.list.follow(this.connection);
+		this.connection.start();
+		void this.#loadAbout();
+		const wake = (): void => {
+			if (!document.hidden) this.connection.wake();
+		};
+		const stored = (event: StorageEvent): void => {
+			if (event.key === 'seen') this.seen.reload();
+		};
+		document.addEventListener('visibilitychange', wake);
+		addEventListener('online', wake);
+		addEventListener('storage', stored);
+		return () => {
+			document.removeEventListener('visibilitychange', wake);
+			removeEventListener('online', wake);
+			removeEventListener('storage', stored);
+			unfollow();
+			this.connection.stop();
+		};
+	}
+
+	async #loadAbout(): Promise<void> {
+		const about = await fetchAbout();
+		if (about.ok) this.about = about.value;
+	}
+}
+
+export const [useApp, provideApp] = createContext<AppState>();

@@ -1,0 +1,54 @@
+/** Numbers and times as people read them. Pure, no locale surprises: the app speaks English. */
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** Such as `just now`, `5 min ago`, `3 h ago`, `2 d ago`, then the date. */
+export const ageText = (timestamp: string, nowMs: number): string => {
+	const thenMs = Date.parse(timestamp);
+	const age = nowMs - thenMs;
+	if (age < MINUTE) return 'just now';
+	if (age < HOUR) return `${Math.floor(age / MINUTE)} min ago`;
+	if (age < DAY) return `${Math.floor(age / HOUR)} h ago`;
+	if (age < 14 * DAY) return `${Math.floor(age / DAY)} d ago`;
+	return new Date(thenMs).toISOString().slice(0, 10);
+};
+
+/** The same without "ago", for narrow places: `now`, `5m`, `3h`, `2d`. */
+export const shortAgeText = (timestamp: string, nowMs: number): string => {
+	const age = nowMs - Date.parse(timestamp);
+	if (age < MINUTE) return 'now';
+	if (age < HOUR) return `${Math.floor(age / MINUTE)}m`;
+	if (age < DAY) return `${Math.floor(age / HOUR)}h`;
+	return `${Math.floor(age / DAY)}d`;
+};
+
+/** Such as `240 ms`, `3.1 s`, `2 min 5 s`. */
+export const durationText = (ms: number): string => {
+	if (ms < 1000) return `${Math.round(ms)} ms`;
+	if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`;
+	if (ms < MINUTE) return `${Math.round(ms / 1000)} s`;
+	const minutes = Math.floor(ms / MINUTE);
+	const seconds = Math.round((ms % MINUTE) / 1000);
+	return seconds > 0 ? `${minutes} min ${seconds} s` : `${minutes} min`;
+};
+
+/** Such as `$0.04`, `$12.30`; `$0` when nothing was spent. */
+export const costText = (usd: number): string => {
+	if (usd === 0) return '$0';
+	if (usd < 0.01) return '< $0.01';
+	return `$${usd.toFixed(2)}`;
+};
+
+/** Such as `950`, `12.4k`, `3.1M`. */
+export const countText = (count: number): string => {
+	if (count < 1000) return String(count);
+	if (count < 100_000) return `${(count / 1000).toFixed(1)}k`;
+	if (count < 1_000_000) return `${Math.round(count / 1000)}k`;
+	return `${(count / 1_000_000).toFixed(1)}M`;
+};
+
+/** `1 session`, `2 sessions`. */
+export const plural = (count: number, one: string, many = `${one}s`): string =>
+	`${count} ${count === 1 ? one : many}`;

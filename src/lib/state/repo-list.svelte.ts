@@ -1,0 +1,93 @@
+/** All repos and sessions, live: what the sidebar, the home page and the palette show. */
+import type { Repo } from '@agent-manager/protocol/repo.ts';
+import type { Session } from '@agent-manager/protocol/session.ts';
+import type { Connection, Subscriber } from './connection.svelte.ts';
+import type { EventFramePayload, SnapshotPayload } from './frames.ts';
+
+const byNewest = (a: { createdAt: string }, b: { createdAt: string }): number =>
+	b.createdAt.localeCompare(a.createdAt);
+
+const byName = (a: Repo, b: Repo): number =>
+	`${a.owner}/${a.name}`.localeCompare(`${b.owner}/${b.name}`);
+
+export class RepoList {
+	/** By owner and name. */
+	repos = $state.raw<Repo[]>([]);
+	/** Newest first, of all repos. */
+	sessions = $state.raw<Session[]>([]);
+	/** False until the first snapshot: pages show a skeleton, not an empty state. */
+	loaded = $state(false);
+
+	readonly #bySessionId = $derived(new Map(this.sessions.map((s) => [s.id as string, s])));
+	readonly #byRepoId = $derived(Map.groupBy(this.sessions, (s) => s.repoId as string));
+
+	/** Returns the function that ends it. */
+	follow(connection: Connection): () => void {
+		const subscriber: Subscriber = {
+			sessionId: null,
+			request: () => ({ type: 'subscribe.repo_list' }),
+			release: { type: 'unsubscribe', repoList: true },
+			onSnapshot: (payload) => this.#reset(payload),
+			onEvent: (payload) => this.#apply(payload)
+		};
+		return connection.subscribe(subscriber);
+	}
+
+	repo(id: string): Repo | undefined {
+		return this.repos.find((repo) => repo.id === id);
+	}
+
+	session(id: string): Session | undefined {
+		return this.#bySessionId.get(id);
+	}
+
+	/** The repo's sessions, newest first. */
+	sessionsOf(repoId: string): Session[] {
+		return this.#byRepoId.get(repoId) ?? [];
+	}
+
+	/** Takes a row that an answer of the API brought, without waiting for the event about it. */
+	putRepo(repo: Repo): void {
+		this.repos = [...this.repos.filter((r) => r.id !== repo.id), repo].sort(byName);
+	}
+
+	putSession(session: Session): void {
+		const known = this.session(session.id);
+		if (!known) {
+			this.sessions = [session, ...this.sessions].sort(byNewest);
+			return;
+		}
+		// An older answer may arrive after a newer row.
+		if (known.head > session.head) return;
+		this.sessions = this.sessions.map((s) => (s.id === session.id ? session : s));
+	}
+
+	removeRepo(repoId: string): void {
+		this.repos = this.repos.filter((repo) => repo.id !== repoId);
+		this.sessions = this.sessions.filter((session) => session.repoId !== repoId);
+	}
+
+	removeSession(sessionId: string): void {
+		this.sessions = this.sessions.filter((session) => session.id !== sessionId);
+	}
+
+	#reset(payload: SnapshotPayload): void {
+		if (payload.type !== 'repo_list') return;
+		this.repos = payload.repos.toSorted(byName);
+		this.sessions = payload.sessions.toSorted(byNewest);
+		this.loaded = true;
+	}
+
+	#apply(payload: EventFramePayload): void {
+		switch (payload.type) {
+			case 'repo':
+				return this.putRepo(payload.repo);
+			case 'repo_removed':
+				return this.removeRepo(payload.repoId);
+			case 'session':
+				return this.putSession(payload.session);
+			case 'session_removed':
+				return this.removeSession(payload.sessionId);
+		}
+	}
+}
