@@ -12,9 +12,12 @@ export function parseDatabaseUrl(text: string): URL | null {
 	}
 }
 
-/** The URL with its password, also one in the query, replaced by `***`. For screens and logs. */
+/**
+ * The URL with its password, also one in the query, replaced by `***`. For screens and logs. Takes
+ * what is no valid URL, too: everything up to the last `@` goes, since a password may hold any sign.
+ */
 export function redactUrl(text: string): string {
 	return text
-		.replace(/^([a-z][a-z0-9+.-]*:\/\/[^/?#:@]*):[^/?#]*@/i, '$1:***@')
+		.replace(/^([a-z][a-z0-9+.-]*:\/\/[^/?#:@]*):.*@/i, '$1:***@')
 		.replace(/([?&](?:password|sslpassword)=)[^&#]*/gi, '$1***');
 }
