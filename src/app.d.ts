@@ -1,6 +1,9 @@
 declare global {
 	// eslint-disable-next-line @typescript-eslint/no-namespace
 	namespace App {
+		interface Locals {
+			app: import('#lib/server/app.ts').App;
+		}
 		interface Error {
 			message: string;
 			code?: string;

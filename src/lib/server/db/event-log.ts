@@ -5,15 +5,13 @@
  * So no transaction stays open between round trips, and a stale manager or runner writes nothing.
  */
 import { sql, type SQL } from 'drizzle-orm';
-import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import type { EventMark, EventSource, SessionEvent } from '@agent-manager/protocol/events.ts';
 import type { SessionId } from '@agent-manager/protocol/ids.ts';
 import type { JsonObject } from '@agent-manager/protocol/json.ts';
 import type { RunnerCommand } from '@agent-manager/protocol/runner-frames.ts';
 import type { SessionState } from '#lib/domain/session-state.ts';
+import type { Executor } from './client.ts';
 import type { Storable } from './storable-json.ts';
-
-export type Database = NodePgDatabase;
 
 /** Where a session's log and command stream stand. */
 export interface LogPosition {
@@ -95,7 +93,7 @@ const receiptClause = ({ receipt }: Append): SQL =>
  * Appends, or returns false when the log has moved on. Throws what the database throws; a unique
  * violation on `commands_pkey` means that the receipt's command was taken before.
  */
-export const appendEvents = async (db: Database, append: Append): Promise<boolean> => {
+export const appendEvents = async (db: Executor, append: Append): Promise<boolean> => {
 	const { sessionId, from, to, state, events } = append;
 	const result = await db.execute(sql`
 		with moved as (
@@ -137,7 +135,7 @@ const columns = sql`seq, ts, source, type, payload, marks`;
 
 /** Events after `after`, in order, at most `limit`. */
 export const readForward = async (
-	db: Database,
+	db: Executor,
 	sessionId: SessionId,
 	after: number,
 	limit: number
@@ -151,7 +149,7 @@ export const readForward = async (
 
 /** The `limit` events just before `before`, in order. */
 export const readBackward = async (
-	db: Database,
+	db: Executor,
 	sessionId: SessionId,
 	before: number,
 	limit: number
@@ -165,7 +163,7 @@ export const readBackward = async (
 
 /** The body as it came of an event that is stored changed; null when there is none. */
 export const readBody = async (
-	db: Database,
+	db: Executor,
 	sessionId: SessionId,
 	seq: number
 ): Promise<string | null> => {

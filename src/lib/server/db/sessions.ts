@@ -4,12 +4,12 @@ import type { SessionCounts } from '@agent-manager/protocol/repo.ts';
 import type { CommandId, RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import type { RunnerCommand } from '@agent-manager/protocol/runner-frames.ts';
 import { commands, runnerCommands, sessions } from './schema.ts';
-import type { Database } from './event-log.ts';
+import type { Database, Executor } from './client.ts';
 
 export type SessionRow = typeof sessions.$inferSelect;
 export type NewSessionRow = typeof sessions.$inferInsert;
 
-export const insertSession = async (db: Database, row: NewSessionRow): Promise<void> => {
+export const insertSession = async (db: Executor, row: NewSessionRow): Promise<void> => {
 	await db.insert(sessions).values(row);
 };
 
@@ -116,8 +116,4 @@ export type ReceiptRow = typeof commands.$inferSelect;
 export const findReceipt = async (db: Database, id: CommandId): Promise<ReceiptRow | null> => {
 	const [row] = await db.select().from(commands).where(eq(commands.id, id));
 	return row ?? null;
-};
-
-export const insertReceipt = async (db: Database, row: typeof commands.$inferInsert): Promise<void> => {
-	await db.insert(commands).values(row);
 };

@@ -10,6 +10,8 @@ import type { Session } from '@agent-manager/protocol/session.ts';
 /** What a viewer of one session hears. */
 export type SessionSignal =
 	| { type: 'head'; head: number }
+	/** The session's row as it is now. */
+	| { type: 'session'; session: Session }
 	/** `json` is the delta as JSON text, made once for all viewers; `head` the event it follows. */
 	| { type: 'delta'; delta: Delta; json: string; head: number }
 	/** The partial messages were replaced as a whole: a viewer takes a snapshot. */

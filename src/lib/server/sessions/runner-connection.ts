@@ -16,7 +16,7 @@ import {
 	type RunnerToManager
 } from '@agent-manager/protocol/runner-frames.ts';
 import { markCommandsTaken, readRunnerCommands, type NumberedCommand } from '#lib/server/db/sessions.ts';
-import type { Database } from '#lib/server/db/event-log.ts';
+import type { Database } from '#lib/server/db/client.ts';
 import type { Hub } from './hub.ts';
 import type { Partials } from './partials.ts';
 import type { SessionLog } from './session-log.ts';

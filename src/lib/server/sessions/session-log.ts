@@ -12,11 +12,11 @@ import { fail, ok, type Result } from '#lib/domain/result.ts';
 import type { Decision, ManagerEvent } from '#lib/domain/session-decisions.ts';
 import { evolve } from '#lib/domain/session-machine.ts';
 import type { SessionState } from '#lib/domain/session-state.ts';
+import type { Database } from '#lib/server/db/client.ts';
 import {
 	appendEvents,
 	readForward,
 	type CommandReceipt,
-	type Database,
 	type LogPosition,
 	type NewEvent
 } from '#lib/server/db/event-log.ts';
@@ -321,7 +321,9 @@ export class SessionLog {
 		entry.tail.push(tail);
 		this.#options.hub.publishSession(entry.cell.id, { type: 'head', head: position.lastSeq });
 		if (state !== before) {
-			this.#options.hub.publishList({ type: 'session', session: toSession(entry.cell) });
+			const session = toSession(entry.cell);
+			this.#options.hub.publishSession(entry.cell.id, { type: 'session', session });
+			this.#options.hub.publishList({ type: 'session', session });
 		}
 		this.#options.onCommit({
 			cell: entry.cell,

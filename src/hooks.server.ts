@@ -1,0 +1,93 @@
+/**
+ * Starts the app once, and guards every request: host and origin first, then who it is. What a hook
+ * does not see, the upgrade to `/ws`, is guarded in `websocket/attach.ts` by the same functions.
+ */
+import { redirect, type Handle, type HandleServerError, type ServerInit } from '@sveltejs/kit';
+import { wireError } from '#lib/domain/errors.ts';
+import { checkCredentials } from '#lib/server/access/credentials.ts';
+import { checkOrigin } from '#lib/server/access/origin-policy.ts';
+import { refuse } from '#lib/server/api/answer.ts';
+import { getApp, startApp, type App } from '#lib/server/app.ts';
+
+export const init: ServerInit = async () => {
+	await startApp();
+};
+
+/** Paths that tell nothing and change nothing, or are the way in. */
+const OPEN_PATHS = new Set(['/sign-in', '/api/sign-in', '/api/health']);
+
+const isApi = (pathname: string): boolean => pathname.startsWith('/api/');
+
+const isSignedIn = (app: App, event: Parameters<Handle>[0]['event']): boolean => {
+	const { credentials } = app;
+	if (credentials === null) return true;
+	const { request, cookies } = event;
+	const refused = checkCredentials(credentials, {
+		method: request.method,
+		authorization: request.headers.get('authorization'),
+		cookie: cookies.get(credentials.cookieName) ?? null,
+		origin: request.headers.get('origin'),
+		fetchSite: request.headers.get('sec-fetch-site')
+	});
+	return refused === null;
+};
+
+/** The link that the start prints: signs the browser in and takes the token out of the address. */
+const signInByLink = (app: App, event: Parameters<Handle>[0]['event']): void => {
+	const token = event.url.searchParams.get('token');
+	if (event.request.method !== 'GET' || token === null || app.credentials === null) return;
+	if (!app.credentials.isToken(token)) return;
+	app.signIn(event.cookies);
+	redirect(303, '/');
+};
+
+const withHeaders = (response: Response, pathname: string): Response => {
+	response.headers.set('x-content-type-options', 'nosniff');
+	response.headers.set('referrer-policy', 'no-referrer');
+	response.headers.set('cross-origin-opener-policy', 'same-origin');
+	response.headers.set('cross-origin-resource-policy', 'same-origin');
+	response.headers.set('x-frame-options', 'DENY');
+	if (!response.headers.has('content-security-policy')) {
+		response.headers.set('content-security-policy', "default-src 'none'; frame-ancestors 'none'");
+	}
+	if (isApi(pathname)) response.headers.set('cache-control', 'no-store');
+	return response;
+};
+
+export const handle: Handle = async ({ event, resolve }) => {
+	const app = getApp();
+	const { request, url } = event;
+	const refused = checkOrigin(app.originPolicy(), {
+		method: request.method,
+		host: request.headers.get('host'),
+		origin: request.headers.get('origin'),
+		fetchSite: request.headers.get('sec-fetch-site')
+	});
+	if (refused) return withHeaders(refuse(refused), url.pathname);
+	if (url.pathname === '/sign-in') signInByLink(app, event);
+	if (!OPEN_PATHS.has(url.pathname) && !isSignedIn(app, event)) {
+		if (isApi(url.pathname) || request.method !== 'GET') {
+			return withHeaders(refuse(wireError('unauthorized', 'Sign in first.')), url.pathname);
+		}
+		redirect(303, '/sign-in');
+	}
+	event.locals.app = app;
+	const response = await resolve(event);
+	if (isApi(url.pathname) && !response.headers.get('content-type')?.includes('json')) {
+		const error =
+			response.status === 405
+				? wireError('method_not_allowed', `${request.method} is not answered here.`)
+				: wireError('not_found', 'There is nothing under this address.');
+		if (response.status === 404 || response.status === 405) {
+			return withHeaders(refuse(error), url.pathname);
+		}
+	}
+	return withHeaders(response, url.pathname);
+};
+
+export const handleError: HandleServerError = ({ error, event, status }) => {
+	if (status === 404) return { message: 'There is nothing under this address.', code: 'not_found' };
+	getApp().logger.error({ err: error, path: event.url.pathname }, 'request failed');
+	const { code, message, hint } = wireError('internal', 'Something went wrong.');
+	return { code, message, hint };
+};

@@ -1,0 +1,237 @@
+/** Makes a session's row with its first events and its first message, in one transaction. */
+import type { WireError } from '@agent-manager/protocol/errors.ts';
+import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
+import type { JsonObject } from '@agent-manager/protocol/json.ts';
+import type { StartSession } from '@agent-manager/protocol/requests.ts';
+import type { SessionEvent } from '@agent-manager/protocol/events.ts';
+import { checkBranchSuffix, slugBranch } from '#lib/domain/branch-name.ts';
+import { wireError } from '#lib/domain/errors.ts';
+import { fail, ok, type Result } from '#lib/domain/result.ts';
+import { evolve } from '#lib/domain/session-machine.ts';
+import { initialSessionState } from '#lib/domain/session-state.ts';
+import type { ManagerEvent } from '#lib/domain/session-decisions.ts';
+import type { Database } from '#lib/server/db/client.ts';
+import { appendEvents } from '#lib/server/db/event-log.ts';
+import type { RepoRow } from '#lib/server/db/repos.ts';
+import {
+	findLiveOrchestrator,
+	findReceipt,
+	findSession,
+	insertSession,
+	type SessionRow
+} from '#lib/server/db/sessions.ts';
+import { toStorable } from '#lib/server/db/storable-json.ts';
+import type { CommandRequest } from './session-log.ts';
+import { toCell, toSession, type SessionCell } from './session-view.ts';
+
+export interface SessionCreationOptions {
+	db: Database;
+	now: () => Date;
+	newId: () => string;
+	findRepo: (id: RepoId) => Promise<RepoRow | null>;
+	/** Is there such a branch on the repo, and is the session's branch still free in its mirror? */
+	hasBaseBranch: (repo: RepoRow, branch: string) => Promise<boolean>;
+	isBranchFree: (repo: RepoRow, branchName: string) => Promise<boolean>;
+	onCreated: (cell: SessionCell) => void;
+}
+
+const TITLE_MAX = 80;
+
+/** The first line that says something, cut at a word. */
+export const titleOf = (prompt: string): string => {
+	const line = prompt.split('\n').find((candidate) => candidate.trim() !== '') ?? '';
+	const text = line.replace(/\s+/g, ' ').trim();
+	if (text.length <= TITLE_MAX) return text;
+	const cut = text.slice(0, TITLE_MAX);
+	return `${cut.slice(0, Math.max(cut.lastIndexOf(' '), TITLE_MAX / 2)).trimEnd()}…`;
+};
+
+const constraintOf = (cause: unknown): string | null => {
+	for (let error = cause; error instanceof Error; error = error.cause) {
+		const { code, constraint } = error as { code?: unknown; constraint?: unknown };
+		if (code === '23505' && typeof constraint === 'string') return constraint;
+	}
+	return null;
+};
+
+interface Draft {
+	row: SessionRow;
+	events: SessionEvent[];
+}
+
+export class SessionCreation {
+	readonly #options: SessionCreationOptions;
+
+	constructor(options: SessionCreationOptions) {
+		this.#options = options;
+	}
+
+	async create(
+		repoId: RepoId,
+		request: StartSession,
+		command: CommandRequest
+	): Promise<Result<JsonObject, WireError>> {
+		const known = await findReceipt(this.#options.db, command.id);
+		if (known) {
+			return known.requestHash === command.requestHash
+				? ok(known.answer)
+				: fail(wireError('idempotency_conflict', 'This idempotency key was used for another request.'));
+		}
+		const repo = await this.#options.findRepo(repoId);
+		if (!repo) return fail(wireError('repo_not_found', 'There is no repo with this id.'));
+		const checked = await this.#check(repo, request);
+		if (!checked.ok) return checked;
+		const draft = this.#draft(repo, request, checked.value.baseBranch);
+		if (!draft.ok) return draft;
+		if (!(await this.#options.isBranchFree(repo, draft.value.row.branchName))) {
+			return fail(this.#branchExists(draft.value.row.branchName));
+		}
+		return this.#insert(repoId, draft.value, command);
+	}
+
+	async #check(
+		repo: RepoRow,
+		request: StartSession
+	): Promise<Result<{ baseBranch: string }, WireError>> {
+		if (repo.status === 'cloning') {
+			return fail(wireError('repo_not_ready', `${repo.owner}/${repo.name} is still being cloned.`));
+		}
+		if (repo.status === 'error' && !repo.fetchedAt) {
+			return fail(repo.error ?? wireError('repo_not_ready', 'The repo could not be cloned.'));
+		}
+		const baseBranch = request.baseBranch ?? repo.defaultBranch;
+		if (!baseBranch) {
+			return fail(wireError('repo_empty', 'The repository has no commits yet.'));
+		}
+		if (!(await this.#options.hasBaseBranch(repo, baseBranch))) {
+			return fail(
+				wireError('base_branch_not_found', `There is no branch “${baseBranch}” on this repo.`)
+			);
+		}
+		return ok({ baseBranch });
+	}
+
+	#draft(repo: RepoRow, request: StartSession, baseBranch: string): Result<Draft, WireError> {
+		const id = this.#options.newId();
+		const shortId = id.replaceAll('-', '').slice(-6);
+		const suffix = request.branchSuffix ?? slugBranch(request.goalPrompt, shortId);
+		const valid = checkBranchSuffix(suffix);
+		if (!valid.ok) return valid;
+		const branchName = `agent/${suffix}`;
+		const model = request.model ?? null;
+		const now = this.#options.now();
+		const { role, goalPrompt, permissionMode } = request;
+		const facts: ManagerEvent[] = [
+			{
+				type: 'session.created',
+				payload: { role, branchName, baseBranch, goalPrompt, model, permissionMode }
+			},
+			{
+				type: 'message.accepted',
+				payload: { commandId: this.#options.newId(), text: goalPrompt, from: 'person' }
+			},
+			{ type: 'session.start_requested', payload: { reason: 'created', epoch: 1 } }
+		];
+		const events = facts.map(
+			(fact, index): SessionEvent => ({
+				seq: index + 1,
+				ts: now.toISOString(),
+				source: 'manager',
+				...fact
+			})
+		);
+		const row: SessionRow = {
+			id,
+			repoId: repo.id,
+			role,
+			title: titleOf(goalPrompt),
+			goalPrompt,
+			additionalInstructions: request.additionalInstructions ?? null,
+			branchName,
+			baseBranch,
+			model,
+			permissionMode,
+			conversationId: this.#options.newId(),
+			epoch: 0,
+			status: 'starting',
+			state: initialSessionState(),
+			lastSeq: 0,
+			lastN: 0,
+			lastCommand: 0,
+			createdAt: now,
+			updatedAt: now
+		};
+		return ok({ row, events });
+	}
+
+	async #insert(
+		repoId: RepoId,
+		{ row, events }: Draft,
+		command: CommandRequest
+	): Promise<Result<JsonObject, WireError>> {
+		const state = events.reduce(evolve, row.state);
+		const accepted = events.find((event) => event.type === 'message.accepted');
+		const from = { lastSeq: 0, lastN: 0, lastCommand: 0, epoch: 0 };
+		const to = { lastSeq: events.length, lastN: 0, lastCommand: 1, epoch: 1 };
+		const cell: SessionCell = { ...toCell(row), position: to, state };
+		const answer = { commandId: command.id, session: toSession(cell) };
+		try {
+			await this.#options.db.transaction(async (tx) => {
+				await insertSession(tx, row);
+				await appendEvents(tx, {
+					sessionId: cell.id,
+					from,
+					to,
+					state,
+					events: events.map((event) => ({ ...event, n: null, stored: toStorable(event.payload) })),
+					runnerCommands: [
+						{
+							type: 'message',
+							commandId: String(accepted?.payload.commandId),
+							text: row.goalPrompt
+						}
+					],
+					receipt: { ...command, answer }
+				});
+			});
+		} catch (cause) {
+			return this.#refused(cause, repoId, row.branchName, command);
+		}
+		const stored = await findSession(this.#options.db, cell.id);
+		this.#options.onCreated(stored ? toCell(stored) : cell);
+		return ok(answer);
+	}
+
+	async #refused(
+		cause: unknown,
+		repoId: RepoId,
+		branchName: string,
+		command: CommandRequest
+	): Promise<Result<JsonObject, WireError>> {
+		switch (constraintOf(cause)) {
+			case 'commands_pkey': {
+				const receipt = await findReceipt(this.#options.db, command.id);
+				if (receipt?.requestHash === command.requestHash) return ok(receipt.answer);
+				return fail(
+					wireError('idempotency_conflict', 'This idempotency key was used for another request.')
+				);
+			}
+			case 'sessions_branch':
+				return fail(this.#branchExists(branchName));
+			case 'sessions_live_orchestrator': {
+				const sessionId: SessionId | null = await findLiveOrchestrator(this.#options.db, repoId);
+				return fail(
+					wireError('orchestrator_exists', 'This repo has a live orchestrator.', {
+						details: { sessionId }
+					})
+				);
+			}
+			default:
+				throw cause;
+		}
+	}
+
+	#branchExists(branchName: string): WireError {
+		return wireError('branch_exists', `The branch “${branchName}” exists already.`);
+	}
+}

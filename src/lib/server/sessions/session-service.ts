@@ -1,0 +1,167 @@
+/**
+ * What a person, a program or an orchestrator may ask of sessions. Each command is decided, written
+ * with its receipt and answered; making it so is the reconciler's.
+ */
+import { createHash } from 'node:crypto';
+import type { WireError } from '@agent-manager/protocol/errors.ts';
+import type { CommandId, RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
+import type { JsonObject } from '@agent-manager/protocol/json.ts';
+import type { Decide, EventsQuery, StartSession } from '@agent-manager/protocol/requests.ts';
+import type { EventPage } from '@agent-manager/protocol/responses.ts';
+import type { SessionEvent } from '@agent-manager/protocol/events.ts';
+import type { Session } from '@agent-manager/protocol/session.ts';
+import { canonicalJson } from '#lib/domain/canonical-json.ts';
+import { wireError } from '#lib/domain/errors.ts';
+import { fail, ok, type Result } from '#lib/domain/result.ts';
+import { decide, type SessionCommand } from '#lib/domain/session-decisions.ts';
+import { isLive } from '#lib/domain/session-machine.ts';
+import type { Database } from '#lib/server/db/client.ts';
+import { readBackward, readBody, readForward } from '#lib/server/db/event-log.ts';
+import { listSessions } from '#lib/server/db/sessions.ts';
+import { toCell, toSession, type SessionCell } from './session-view.ts';
+import type { SessionCreation } from './session-creation.ts';
+import type { CommandRequest, SessionLog } from './session-log.ts';
+
+/** Commands that carry nothing but their key. */
+export type PlainCommand = 'interrupt' | 'stop' | 'resume' | 'retry' | 'finish' | 'sleep' | 'purge';
+
+/** How many of the newest events a session is opened with. */
+export const OPENING_EVENTS = 200;
+
+export interface SessionDetail {
+	session: Session;
+	events: SessionEvent[];
+	head: number;
+}
+
+export interface SessionServiceOptions {
+	db: Database;
+	log: SessionLog;
+	creation: SessionCreation;
+	newId: () => string;
+}
+
+export type Answered = Promise<Result<JsonObject, WireError>>;
+
+const notFound = () => fail(wireError('session_not_found', 'There is no session with this id.'));
+
+/** Identifies a request, so that the same key with another body is seen. */
+const hashRequest = (what: string, body: unknown): string =>
+	createHash('sha256').update(canonicalJson([what, body])).digest('hex');
+
+export class SessionService {
+	readonly #options: SessionServiceOptions;
+
+	constructor(options: SessionServiceOptions) {
+		this.#options = options;
+	}
+
+	start(repoId: RepoId, request: StartSession, key?: CommandId): Answered {
+		return this.#options.creation.create(repoId, request, {
+			id: key ?? this.#newKey(),
+			requestHash: hashRequest(`start ${repoId}`, request)
+		});
+	}
+
+	sendMessage(
+		sessionId: SessionId,
+		text: string,
+		from: 'person' | 'orchestrator' | 'manager',
+		key?: CommandId
+	): Answered {
+		return this.#command(sessionId, { message: text }, 'message', key, (commandId) => ({
+			type: 'message',
+			commandId,
+			text,
+			from
+		}));
+	}
+
+	decide(sessionId: SessionId, answer: Decide, key?: CommandId): Answered {
+		return this.#command(sessionId, answer, 'decide', key, (commandId) => ({
+			type: 'decide',
+			commandId,
+			requestId: answer.requestId,
+			decision: answer.decision,
+			message: answer.message ?? null,
+			updatedInput: answer.updatedInput ?? null
+		}));
+	}
+
+	plain(sessionId: SessionId, type: PlainCommand, key?: CommandId): Answered {
+		return this.#command(sessionId, {}, type, key, (commandId) =>
+			type === 'sleep' ? { type, afterSeconds: 0 } : { type, commandId }
+		);
+	}
+
+	async get(sessionId: SessionId): Promise<Result<Session, WireError>> {
+		const cell = await this.#options.log.find(sessionId);
+		return cell ? ok(toSession(cell)) : notFound();
+	}
+
+	/** The session with its newest events, all as of one moment of the log. */
+	async open(sessionId: SessionId): Promise<Result<SessionDetail, WireError>> {
+		const cell = await this.#options.log.find(sessionId);
+		if (!cell) return notFound();
+		const session = toSession(cell);
+		const { db } = this.#options;
+		const events = await readBackward(db, sessionId, session.head + 1, OPENING_EVENTS);
+		return ok({ session, events, head: session.head });
+	}
+
+	/** Newest first. */
+	async list(repoId?: RepoId): Promise<Session[]> {
+		const rows = await listSessions(this.#options.db, repoId);
+		return rows.map((row) => toSession(toCell(row)));
+	}
+
+	async live(repoId: RepoId): Promise<Session[]> {
+		return (await this.list(repoId)).filter((session) => isLive(session.status));
+	}
+
+	async events(
+		sessionId: SessionId,
+		{ after, before, limit }: EventsQuery
+	): Promise<Result<EventPage, WireError>> {
+		const cell = await this.#options.log.find(sessionId);
+		if (!cell) return notFound();
+		const { db } = this.#options;
+		const head = cell.position.lastSeq;
+		if (after !== undefined) {
+			const events = await readForward(db, sessionId, after, limit);
+			return ok({ events, head, hasMore: (events.at(-1)?.seq ?? after) < head });
+		}
+		const events = await readBackward(db, sessionId, before ?? head + 1, limit);
+		return ok({ events, head, hasMore: (events[0]?.seq ?? 1) > 1 });
+	}
+
+	/** The whole body of an event that the log holds shortened or changed, as JSON text. */
+	async eventBody(sessionId: SessionId, seq: number): Promise<Result<string, WireError>> {
+		const body = await readBody(this.#options.db, sessionId, seq);
+		if (body !== null) return ok(body);
+		const [event] = await readForward(this.#options.db, sessionId, seq - 1, 1);
+		return event?.seq === seq
+			? ok(JSON.stringify(event.payload))
+			: fail(wireError('not_found', 'There is no event with this number.'));
+	}
+
+	find(sessionId: SessionId): Promise<SessionCell | null> {
+		return this.#options.log.find(sessionId);
+	}
+
+	#newKey(): CommandId {
+		return this.#options.newId() as CommandId;
+	}
+
+	#command(
+		sessionId: SessionId,
+		body: unknown,
+		what: string,
+		key: CommandId | undefined,
+		make: (commandId: CommandId) => SessionCommand
+	): Answered {
+		const id = key ?? this.#newKey();
+		const request: CommandRequest = { id, requestHash: hashRequest(`${what} ${sessionId}`, body) };
+		return this.#options.log.command(sessionId, (state) => decide(state, make(id)), request);
+	}
+}

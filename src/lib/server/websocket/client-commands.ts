@@ -1,0 +1,62 @@
+/** The commands that a client may send over `/ws`: the same calls that the routes make. */
+import type { ClientPayload } from '@agent-manager/protocol/browser-frames.ts';
+import type { WireError } from '@agent-manager/protocol/errors.ts';
+import type { JsonObject } from '@agent-manager/protocol/json.ts';
+import { decideSchema, startSessionSchema } from '@agent-manager/protocol/requests.ts';
+import { ok, type Result } from '#lib/domain/result.ts';
+import type { PlainCommand } from '#lib/server/sessions/session-service.ts';
+import type { BrowserServices } from './browser-connection.ts';
+
+type Subscribing =
+	| 'subscribe.session'
+	| 'subscribe.repo'
+	| 'subscribe.repo_list'
+	| 'unsubscribe'
+	| 'snapshot.request';
+export type ClientCommand = Exclude<ClientPayload, { type: Subscribing }>;
+
+const pick = <K extends string>(value: object, keys: readonly K[]): Record<string, unknown> =>
+	Object.fromEntries(Object.entries(value).filter(([key]) => keys.includes(key as K)));
+
+export const runClientCommand = async (
+	{ sessions, repos }: BrowserServices,
+	command: ClientCommand
+): Promise<Result<JsonObject, WireError>> => {
+	switch (command.type) {
+		case 'session.start': {
+			const body = pick(command, Object.keys(startSessionSchema.shape));
+			return sessions.start(
+				command.repoId,
+				startSessionSchema.parse(body),
+				command.idempotencyKey
+			);
+		}
+		case 'session.send_message':
+			return sessions.sendMessage(
+				command.sessionId,
+				command.message,
+				'person',
+				command.idempotencyKey
+			);
+		case 'session.decide': {
+			const body = pick(command, Object.keys(decideSchema.shape));
+			return sessions.decide(
+				command.sessionId,
+				decideSchema.parse(body),
+				command.idempotencyKey
+			);
+		}
+		case 'repo.register': {
+			const registered = await repos.register(command.url);
+			return registered.ok ? ok({ repo: registered.value }) : registered;
+		}
+		case 'repo.refresh': {
+			const refreshed = await repos.refresh(command.repoId);
+			return refreshed.ok ? ok({ repo: refreshed.value }) : refreshed;
+		}
+		default: {
+			const plain = command.type.slice('session.'.length) as PlainCommand;
+			return sessions.plain(command.sessionId, plain, command.idempotencyKey);
+		}
+	}
+};

@@ -1,0 +1,113 @@
+/** One viewer of the list of repos, of single repos, or of both: rows as they change. */
+import type { RepoId } from '@agent-manager/protocol/ids.ts';
+import type { ListSignal } from '#lib/server/sessions/hub.ts';
+import type { BrowserConnection, BrowserServices } from './browser-connection.ts';
+
+/** Rows change often while agents work; viewers get the newest of each at most this often. */
+const COALESCE_MS = 50;
+/** Above this much unsent, rows wait; only the newest of each is kept. */
+const BUFFER_MAX_BYTES = 1_048_576;
+
+const keyOf = (signal: ListSignal): string => {
+	switch (signal.type) {
+		case 'session':
+			return signal.session.id;
+		case 'session_removed':
+			return signal.sessionId;
+		case 'repo':
+			return signal.repo.id;
+		case 'repo_removed':
+			return signal.repoId;
+	}
+};
+
+const repoOf = (signal: ListSignal): RepoId => {
+	switch (signal.type) {
+		case 'session':
+			return signal.session.repoId;
+		case 'repo':
+			return signal.repo.id;
+		default:
+			return signal.repoId;
+	}
+};
+
+export class ListSubscription {
+	readonly #connection: BrowserConnection;
+	readonly #services: BrowserServices;
+	readonly #stopListening: () => void;
+	readonly #repos = new Set<RepoId>();
+	#all = false;
+	readonly #changed = new Map<string, ListSignal>();
+	#timer: NodeJS.Timeout | null = null;
+
+	constructor(connection: BrowserConnection, services: BrowserServices) {
+		this.#connection = connection;
+		this.#services = services;
+		this.#stopListening = services.hub.onList((signal) => this.#hear(signal));
+	}
+
+	async addAll(): Promise<void> {
+		this.#all = true;
+		const { repos, sessions } = this.#services;
+		this.#connection.send('ack', null, null, { re: 'subscribe.repo_list' });
+		const [repoList, sessionList] = await Promise.all([repos.list(), sessions.list()]);
+		this.#connection.send('snapshot', null, null, {
+			type: 'repo_list',
+			repos: repoList,
+			sessions: sessionList
+		});
+	}
+
+	async addRepo(repoId: RepoId): Promise<void> {
+		const { repos, sessions } = this.#services;
+		const found = await repos.get(repoId);
+		if (!found.ok) {
+			return this.#connection.send('error', null, null, {
+				re: 'subscribe.repo',
+				error: found.error
+			});
+		}
+		this.#repos.add(repoId);
+		this.#connection.send('ack', null, null, { re: 'subscribe.repo' });
+		const list = await sessions.list(repoId);
+		this.#connection.send('snapshot', null, null, {
+			type: 'repo',
+			repo: found.value,
+			sessions: list
+		});
+	}
+
+	removeAll(): void {
+		this.#all = false;
+	}
+
+	removeRepo(repoId: RepoId): void {
+		this.#repos.delete(repoId);
+	}
+
+	end(): void {
+		this.#stopListening();
+		if (this.#timer) clearTimeout(this.#timer);
+	}
+
+	#hear(signal: ListSignal): void {
+		if (!this.#all && !this.#repos.has(repoOf(signal))) return;
+		this.#changed.set(keyOf(signal), signal);
+		this.#timer ??= setTimeout(() => this.#flush(), COALESCE_MS);
+	}
+
+	#flush(): void {
+		this.#timer = null;
+		if (this.#connection.bufferedBytes > BUFFER_MAX_BYTES) {
+			this.#timer = setTimeout(() => this.#flush(), COALESCE_MS * 10);
+			return;
+		}
+		for (const signal of this.#changed.values()) {
+			const sessionId = signal.type === 'session' ? signal.session.id : null;
+			const seq = signal.type === 'session' ? signal.session.head : null;
+			this.#connection.send('event', sessionId, seq, signal);
+		}
+		this.#changed.clear();
+	}
+}
