@@ -27,7 +27,7 @@ export default defineConfig({
 						'tests/fault/**/*.test.ts'
 					],
 					exclude: ['**/*.svelte.test.ts', '**/node_modules/**'],
-					globalSetup: ['tests/support/global-setup.ts'],
+					globalSetup: ['tests/support/global-setup.ts', 'tests/support/postgres-global.ts'],
 					testTimeout: 30_000,
 					hookTimeout: 120_000
 				}
