@@ -22,9 +22,13 @@ export interface ShutdownOptions {
 	now: () => number;
 }
 
+/** Does not wait for a connection that was upgraded: the server no longer knows it. */
 function closeServer(server: Server): Promise<void> {
 	return new Promise((resolve) => {
-		const force = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+		const force = setTimeout(() => {
+			server.closeAllConnections();
+			resolve();
+		}, DRAIN_MS);
 		server.close(() => {
 			clearTimeout(force);
 			resolve();

@@ -1,0 +1,21 @@
+/** `npm run build`: the app into `build/`, the runner into `docker/agent-ws-client.js`. */
+import { join } from 'node:path';
+import { checkNodeVersion, ensureDependencies, ROOT } from './ensure-dependencies.mjs';
+import { buildWithStamp } from './ensure-build.mjs';
+import { say, step } from './progress.mjs';
+import { runProgram } from './run-program.mjs';
+
+checkNodeVersion();
+process.chdir(ROOT);
+await ensureDependencies();
+process.env.NODE_ENV = 'production';
+const { build } = await import('vite');
+await step('Building', () =>
+	buildWithStamp(() =>
+		Promise.all([
+			runProgram(process.execPath, [join('scripts', 'build-runner.mjs')]),
+			build({ logLevel: 'warn' })
+		])
+	)
+);
+say('Start it with: node build');
