@@ -42,6 +42,8 @@ export interface Turn {
 	prompt: string;
 	/** One entry for each message of the model since the prompt: its tools and their outcomes. */
 	steps: ToolOutcome[][];
+	/** Was Claude Code in plan mode when the turn began? */
+	planMode: boolean;
 }
 
 export interface Conversation {
@@ -50,7 +52,6 @@ export interface Conversation {
 	tools: Set<string>;
 	/** Tools that have to be loaded with ToolSearch before they can be called. */
 	deferred: Set<string>;
-	planMode: boolean;
 	/** Where Claude Code wants the plan written, when it says so. */
 	planFile: string | null;
 }
@@ -74,21 +75,25 @@ const META = [
 	/<system-reminder>[\s\S]*?<\/system-reminder>/g,
 	/<(local-command-[a-z]+|command-[a-z]+)>[\s\S]*?<\/\1>/g,
 	/^Caveat: The messages below were generated[^\n]*/g,
+	/^Tool loaded\.$/g,
 	/^Continue from where you left off\.\s*$/g,
 	/^This session is being continued from a previous conversation[\s\S]*$/g
 ];
-const LEFT_PLAN_MODE = /exited plan mode(?![\s\S]*exited plan mode)/i;
 const INTERRUPTED = /^\[Request interrupted by user/;
 
-/** The person's words in a user message, after the last interruption in it. */
+/**
+ * The person's words in a user message: its last text, since prompts that got no answer (interrupted,
+ * API error) stand before it in the same message.
+ */
 function promptOf(blocks: Block[]): string {
-	let words: string[] = [];
-	for (const block of blocks) {
-		if (block.type !== 'text' || block.text === undefined) continue;
-		if (INTERRUPTED.test(block.text.trim())) words = [];
-		else words.push(META.reduce((text, pattern) => text.replace(pattern, ''), block.text).trim());
+	let prompt = '';
+	for (const { type, text } of blocks) {
+		if (type !== 'text' || text === undefined) continue;
+		const words = META.reduce((rest, pattern) => rest.replace(pattern, ''), text).trim();
+		if (INTERRUPTED.test(words)) prompt = '';
+		else if (words !== '') prompt = words;
 	}
-	return words.filter(Boolean).join('\n');
+	return prompt;
 }
 
 const inputSchema = z.record(z.string(), z.unknown()).catch({});
@@ -107,11 +112,23 @@ function outcomesOf(blocks: Block[]): { id: string; outcome: ToolOutcome }[] {
 		}));
 }
 
+/** Reminders say when plan mode begins and ends. */
+function planModeAfter(before: boolean, blocks: Block[]): boolean {
+	const told = blocks.map((block) => block.text ?? '').join('\n');
+	const entered = told.lastIndexOf('Plan mode is active');
+	const left = Math.max(told.lastIndexOf('exited plan mode'), told.lastIndexOf('Exited Plan Mode'));
+	return entered === left ? before : entered > left;
+}
+
 function readTurns(messages: MessagesRequest['messages']): Turn[] {
 	const turns: Turn[] = [];
 	const open = new Map<string, ToolOutcome>();
+	let planMode = false;
 	for (const message of messages) {
 		const blocks = blocksOf(message.content);
+		if (message.role !== 'assistant') planMode = planModeAfter(planMode, blocks);
+		const current = turns.at(-1);
+		if (current && current.steps.length === 0) current.planMode = planMode;
 		if (message.role === 'assistant') {
 			const outcomes = outcomesOf(blocks);
 			for (const { id, outcome } of outcomes) open.set(id, outcome);
@@ -126,7 +143,7 @@ function readTurns(messages: MessagesRequest['messages']): Turn[] {
 			outcome.isError = block.is_error ?? false;
 		}
 		const prompt = promptOf(blocks);
-		if (prompt !== '') turns.push({ prompt, steps: [] });
+		if (prompt !== '') turns.push({ prompt, steps: [], planMode });
 	}
 	return turns;
 }
@@ -147,7 +164,6 @@ export function readConversation(request: MessagesRequest): Conversation {
 		cwd: /(?:Primary w|W)orking directory: ([^\n]+)/.exec(told)?.[1]?.trim() ?? null,
 		tools: new Set((request.tools ?? []).flatMap((tool) => (tool.name ? [tool.name] : []))),
 		deferred: new Set((deferredList ?? '').split('\n').map((line) => line.trim()).filter(Boolean)),
-		planMode: told.lastIndexOf('Plan mode is active') > told.search(LEFT_PLAN_MODE),
 		planFile: /(\/[^\s`'"]+\/plans\/[^\s`'"]+\.md)/.exec(told)?.[1] ?? null
 	};
 }

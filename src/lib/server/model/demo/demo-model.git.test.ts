@@ -242,10 +242,10 @@ test('directives: tools, parallel tools, files, a plan, a sub-agent', async () =
 	);
 	expect(await readFile(join(cwd, 'a.txt'), 'utf8')).toBe('one\nthree\n');
 	const agentTurn = await agent.turn('[[demo: agent prompt="What is this repo?"]]');
-	expect(lastWords(agentTurn)).toContain('Fixture');
-	expect(agentTurn.some((message) => message.type === 'assistant' && message.parent_tool_use_id)).toBe(
-		true
-	);
+	expect(lastWords(agentTurn)).toContain('**Fixture**');
+	expect(
+		agentTurn.some((message) => message.type === 'assistant' && message.parent_tool_use_id !== null)
+	).toBe(true);
 	agent.close();
 });
 

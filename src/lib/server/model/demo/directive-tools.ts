@@ -11,7 +11,7 @@ const clip = (text: string, length = 200): string =>
 	text.length > length ? `${text.slice(0, length)}…` : text;
 
 const outcomeWords = (outcome: ToolOutcome | undefined): string =>
-	outcome ? `${outcome.isError ? 'failed' : 'done'}: ${clip(outcome.text.trim())}` : 'no result';
+	outcome ? `${outcome.isError ? 'failed' : 'done'}: ${clip(outcome.text.trim(), 1000)}` : 'no result';
 
 const commands = (directive: Directive): string[] => [
 	...allArgs(directive, 'bash'),

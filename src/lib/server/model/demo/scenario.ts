@@ -52,7 +52,7 @@ export function nextReply(scene: Scene): Reply {
 	const { prompt, steps } = scene.turn;
 	const scenario = chooseScenario(prompt, {
 		first: scene.earlier.length === 0,
-		planMode: scene.conversation.planMode
+		planMode: scene.turn.planMode
 	});
 	switch (scenario) {
 		case 'directive':

@@ -18,7 +18,7 @@ export function* planStory(scene: Scene): Script {
 		'3. Check with `git diff --stat`.',
 		'4. Commit on this session’s branch.'
 	].join('\n');
-	if (!scene.conversation.planMode) {
+	if (!scene.turn.planMode) {
 		return reply([say(`${plan}\n\nSay “go on” and I do it.${closingNote(scene)}`)]);
 	}
 	const { planFile } = scene.conversation;
