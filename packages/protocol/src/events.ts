@@ -81,6 +81,8 @@ export const managerEventSchemas = {
 		text: z.string(),
 		from: z.enum(['person', 'orchestrator', 'manager'])
 	}),
+	/** What had been said of a message when its sandbox died, as the manager heard it. */
+	'message.cut_off': z.object({ messageId: z.string(), blocks: z.array(jsonObjectSchema) }),
 	'interrupt.requested': z.object({ commandId: z.string() }),
 	'request.decided': z.object({
 		requestId: z.string(),

@@ -32,6 +32,8 @@ export interface RunnerConnectionOptions {
 	logger: Logger;
 	agentOptions: () => Promise<AgentOptions | null>;
 	onHello: () => void;
+	/** Something was said, stored or not. */
+	onActivity: () => void;
 	onClose: () => void;
 	/** Resolves after a while; longer each time it is asked in a row. */
 	backOff: (attempt: number) => Promise<void>;
@@ -117,6 +119,7 @@ export class RunnerConnection {
 				void this.#ingest();
 				return;
 			case 'delta':
+				this.#options.onActivity();
 				this.#deltas.push({ afterN: frame.afterN, deltas: frame.deltas });
 				this.#releaseDeltas();
 				return;

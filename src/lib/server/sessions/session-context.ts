@@ -1,0 +1,53 @@
+/** What the parts of a session's life share: made once, by the composition root. */
+import type { Logger } from 'pino';
+import type { WireError } from '@agent-manager/protocol/errors.ts';
+import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
+import type { DriverKind } from '@agent-manager/protocol/session.ts';
+import type { Result } from '#lib/domain/result.ts';
+import type { Database } from '#lib/server/db/client.ts';
+import type { RepoRow } from '#lib/server/db/repos.ts';
+import type { SandboxDriver, SandboxLimits } from '#lib/server/runner/sandbox/driver.ts';
+import type { Hub } from './hub.ts';
+import type { SessionGit } from './session-git.ts';
+import type { SessionLog } from './session-log.ts';
+
+/** The door as sessions need it: opened before a sandbox starts, closed when it is gone. */
+export interface SessionDoor {
+	open(
+		sessionId: SessionId,
+		at: { directory: string; token: string; epoch: number }
+	): Promise<void>;
+	close(sessionId: SessionId): Promise<void>;
+}
+
+export interface DriverChoice {
+	driver: SandboxDriver;
+	/** Why this one, when it is not the one that was wished for. */
+	notes: string[];
+}
+
+export interface SessionContext {
+	db: Database;
+	log: SessionLog;
+	hub: Hub;
+	git: SessionGit;
+	door: SessionDoor;
+	logger: Logger;
+	now: () => Date;
+	/** Monotonic milliseconds. */
+	nowMs: () => number;
+	newId: () => string;
+	findRepo: (id: RepoId) => Promise<RepoRow | null>;
+	/** The driver for a new sandbox; an earlier start's kind is kept while it can be had. */
+	chooseDriver: (before: DriverKind | null) => Promise<Result<DriverChoice, WireError>>;
+	drivers: () => readonly SandboxDriver[];
+	workspaceRoot: string;
+	/** Id of this workspace's instance, on every label. */
+	instance: string;
+	/** Session tokens are derived from it. */
+	secret: string;
+	limits: SandboxLimits;
+	baseSystemPrompt: string;
+	/** Identity of the agent's commits. */
+	gitIdentity: { name: string; email: string };
+}

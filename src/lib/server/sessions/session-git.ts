@@ -1,0 +1,151 @@
+/** Git as sessions need it: the git modules, told which repo and which sandbox. */
+import { join } from 'node:path';
+import type { Writable } from 'node:stream';
+import type { WireError } from '@agent-manager/protocol/errors.ts';
+import type { ManagerEventPayload } from '@agent-manager/protocol/events.ts';
+import { wireError } from '#lib/domain/errors.ts';
+import { fail, ok, type Result } from '#lib/domain/result.ts';
+import type { RepoRow } from '#lib/server/db/repos.ts';
+import { collectCommits } from '#lib/server/git/collect.ts';
+import type { Git } from '#lib/server/git/exec.ts';
+import { readRef, resolveBase } from '#lib/server/git/mirror.ts';
+import { branchExists, pinBase, saveRefs } from '#lib/server/git/refs.ts';
+import type { Remote } from '#lib/server/git/remote.ts';
+import { createWorktree, removeWorktree, type GitIdentity } from '#lib/server/git/worktree.ts';
+import type { RunOnceSpec, SandboxDriver } from '#lib/server/runner/sandbox/driver.ts';
+import type { SessionCell } from './session-view.ts';
+
+export interface SessionGitOptions {
+	git: Git;
+	workspaceRoot: string;
+	instance: string;
+	identity: GitIdentity;
+	remoteFor: (repo: RepoRow) => Promise<Remote>;
+	drivers: () => readonly SandboxDriver[];
+	now: () => Date;
+}
+
+export interface ResolvedBase {
+	commit: string;
+	/** null when it is fresh; else how old what we have is. */
+	ageSeconds: number | null;
+}
+
+const COLLECT_TIMEOUT_MS = 5 * 60_000;
+
+export class SessionGit {
+	readonly #options: SessionGitOptions;
+
+	constructor(options: SessionGitOptions) {
+		this.#options = options;
+	}
+
+	mirror(repo: RepoRow): string {
+		return join(this.#options.workspaceRoot, repo.mirrorPath);
+	}
+
+	mirrorObjects(repo: RepoRow): string {
+		return join(this.mirror(repo), 'objects');
+	}
+
+	async hasBaseBranch(repo: RepoRow, branch: string): Promise<boolean> {
+		const found = await readRef(
+			this.#options.git,
+			this.mirror(repo),
+			`refs/remotes/origin/${branch}`
+		);
+		return found.ok && found.value !== null;
+	}
+
+	async isBranchFree(repo: RepoRow, branchName: string): Promise<boolean> {
+		const taken = await branchExists(this.#options.git, this.mirror(repo), branchName);
+		return taken.ok && !taken.value;
+	}
+
+	async resolveBase(
+		repo: RepoRow,
+		branch: string,
+		signal: AbortSignal
+	): Promise<Result<ResolvedBase, WireError>> {
+		const { git, remoteFor, now } = this.#options;
+		const remote = await remoteFor(repo);
+		const base = await resolveBase(git, { mirrorPath: this.mirror(repo), remote, branch, signal });
+		if (!base.ok) return base;
+		const { commit, fresh } = base.value;
+		const fetchedAt = repo.fetchedAt?.getTime() ?? repo.createdAt.getTime();
+		return ok({ commit, ageSeconds: fresh ? null : Math.max(0, (now().getTime() - fetchedAt) / 1_000) });
+	}
+
+	async createWorktree(
+		repo: RepoRow,
+		worktreePath: string,
+		{ row }: SessionCell,
+		baseCommit: string,
+		signal: AbortSignal
+	): Promise<Result<void, WireError>> {
+		const { git, identity } = this.#options;
+		const { branchName, baseBranch } = row;
+		const mirrorPath = this.mirror(repo);
+		const [pinned, made] = await Promise.all([
+			pinBase(git, mirrorPath, branchName, baseCommit),
+			createWorktree(git, {
+				mirrorPath,
+				worktreePath,
+				branchName,
+				baseBranch,
+				baseCommit,
+				identity,
+				signal
+			})
+		]);
+		if (!pinned.ok) return pinned;
+		return made.ok ? ok() : made;
+	}
+
+	/** Brings the branch's commits into the mirror; null when it has none of its own yet. */
+	async collect(
+		repo: RepoRow,
+		{ id, row, state }: SessionCell,
+		worktreePath: string
+	): Promise<Result<ManagerEventPayload<'commits.collected'> | null, WireError>> {
+		const driver = this.#options.drivers().find(({ kind }) => kind === state.driver);
+		if (!driver || state.baseCommit === null) return ok(null);
+		const spec: RunOnceSpec = {
+			labels: { instance: this.#options.instance, session: id, epoch: state.epoch },
+			worktreePath,
+			mirrorObjectsPath: this.mirrorObjects(repo)
+		};
+		const collected = await collectCommits(this.#options.git, {
+			mirrorPath: this.mirror(repo),
+			worktreePath,
+			branchName: row.branchName,
+			baseCommit: state.baseCommit,
+			signal: AbortSignal.timeout(COLLECT_TIMEOUT_MS),
+			runInSandbox: (argv: readonly string[], stdout: Writable, signal: AbortSignal) =>
+				driver.runOnce(spec, argv, { stdout }, signal)
+		});
+		if (!collected.ok) return collected;
+		const { head, commitCount, fastForward } = collected.value;
+		return ok(head === null ? null : { head, commitCount, fastForward });
+	}
+
+	/** Takes a purged session's branch away; commits that no remote has stay under a saved ref. */
+	async saveBranch(
+		repo: RepoRow,
+		{ id, row }: SessionCell
+	): Promise<Result<string | null, WireError>> {
+		return saveRefs(this.#options.git, {
+			mirrorPath: this.mirror(repo),
+			sessionId: id,
+			branchName: row.branchName
+		});
+	}
+
+	/** Removes a folder that a sandbox wrote to. */
+	async removeFolder(path: string): Promise<Result<void, WireError>> {
+		if (!path.startsWith(join(this.#options.workspaceRoot, '/'))) {
+			return fail(wireError('internal', 'Only folders of the workspace are removed.'));
+		}
+		return removeWorktree(this.#options.git, path);
+	}
+}

@@ -1,0 +1,243 @@
+/**
+ * Ties the parts of sessions together: what follows from a commit, runners that connect, the look at
+ * boot and the timer. Decisions are elsewhere; here is only who is told.
+ */
+import type { WebSocket } from 'ws';
+import type { WireError } from '@agent-manager/protocol/errors.ts';
+import type { PartialMessage } from '@agent-manager/protocol/delta.ts';
+import { runnerEventSchemas } from '@agent-manager/protocol/events.ts';
+import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
+import { RUNNER_CLOSE, type AgentOptions } from '@agent-manager/protocol/runner-frames.ts';
+import type { DriverKind } from '@agent-manager/protocol/session.ts';
+import { isLive } from '#lib/domain/session-machine.ts';
+import { listSessions } from '#lib/server/db/sessions.ts';
+import type { ListedSandbox, SandboxDriver } from '#lib/server/runner/sandbox/driver.ts';
+import type { IdleWatch } from './idle-watch.ts';
+import type { Reconciler } from './reconciler.ts';
+import { RunnerConnection } from './runner-connection.ts';
+import type { SessionContext } from './session-context.ts';
+import type { CommitNotice } from './session-log.ts';
+import { sessionPaths } from './session-paths.ts';
+import { agentOptionsFor } from './session-start.ts';
+import { sessionToken } from './session-tokens.ts';
+import { toCell, type SessionCell } from './session-view.ts';
+
+export interface SessionManagerOptions {
+	context: SessionContext;
+	reconciler: Reconciler;
+	idleWatch: IdleWatch;
+	/** A repo's counts have changed. */
+	onCounts: (repoId: RepoId) => void;
+}
+
+const TIMER_MS = 5_000;
+const INGEST_BACKOFF_MAX_MS = 2_000;
+
+const backOff = (attempt: number): Promise<void> =>
+	new Promise((resolve) => setTimeout(resolve, Math.min(50 * 2 ** attempt, INGEST_BACKOFF_MAX_MS)));
+
+export class SessionManager {
+	readonly #context: SessionContext;
+	readonly #reconciler: Reconciler;
+	readonly #idleWatch: IdleWatch;
+	readonly #onCounts: (repoId: RepoId) => void;
+	/** Drivers whose last listing failed: nothing is concluded about their sandboxes. */
+	readonly #unlisted = new Set<DriverKind>();
+	#timer: NodeJS.Timeout | null = null;
+	#looking: Promise<void> | null = null;
+
+	constructor({ context, reconciler, idleWatch, onCounts }: SessionManagerOptions) {
+		this.#context = context;
+		this.#reconciler = reconciler;
+		this.#idleWatch = idleWatch;
+		this.#onCounts = onCounts;
+		reconciler.setUnknown(({ state }) => state.driver !== null && this.#unlisted.has(state.driver));
+	}
+
+	/** Finds what runs, takes it over, and wakes every session that is not as it shall be. */
+	async boot(): Promise<void> {
+		const cells = await this.#unfinished();
+		await this.#lookAtSandboxes(cells);
+		for (const cell of cells) this.#reconciler.wake(cell.id);
+		this.#timer = setInterval(() => {
+			this.#looking ??= this.#look().finally(() => (this.#looking = null));
+		}, TIMER_MS);
+	}
+
+	/** Lets go: sandboxes go on, runners reconnect to whoever comes. */
+	async stop(): Promise<void> {
+		if (this.#timer) clearInterval(this.#timer);
+		await this.#looking;
+		for (const { connection } of this.#reconciler.runtimes()) {
+			connection?.close(RUNNER_CLOSE.goingAway, 'the app is going away');
+		}
+		await this.#reconciler.stop();
+	}
+
+	partials(sessionId: SessionId): PartialMessage[] {
+		return this.#reconciler.peek(sessionId)?.partials.list() ?? [];
+	}
+
+	created(cell: SessionCell): void {
+		this.#onCounts(cell.repoId);
+		this.#reconciler.wake(cell.id);
+	}
+
+	onCommit({ cell, before, events, runnerCommands }: CommitNotice): void {
+		const { state } = cell;
+		const runtime = this.#reconciler.runtime(cell.id);
+		runtime.lastActivityMs = this.#context.nowMs();
+		runtime.partials.settle(events);
+		runtime.connection?.deliver(runnerCommands);
+		for (const event of events) {
+			if (event.source !== 'runner') continue;
+			if (event.type === 'runner.started') this.#agentStarted(cell, event.payload, event.ts);
+			if (event.type === 'runner.agent_exited') {
+				const parsed = runnerEventSchemas['runner.agent_exited'].safeParse(event.payload);
+				runtime.agentError = parsed.data?.error ?? parsed.data?.stderr.at(-1) ?? null;
+			}
+		}
+		if (state.status !== before.status) this.#onCounts(cell.repoId);
+		const redirected = state.desired !== before.desired || state.epoch !== before.epoch;
+		if (redirected) this.#reconciler.interruptStart(cell.id);
+		const turned = state.settling !== before.settling || state.openTurn !== before.openTurn;
+		if (redirected || turned || state.ending !== before.ending) this.#reconciler.wake(cell.id);
+	}
+
+	/** A runner at the door; its token has been checked. */
+	acceptRunner(ws: WebSocket, { sessionId, epoch }: { sessionId: SessionId; epoch: number }): void {
+		const runtime = this.#reconciler.runtime(sessionId);
+		const { connection: older } = runtime;
+		if (older && older.epoch > epoch) {
+			return ws.close(RUNNER_CLOSE.fenced, 'a newer runner has taken over');
+		}
+		older?.close(
+			older.epoch < epoch ? RUNNER_CLOSE.fenced : RUNNER_CLOSE.goingAway,
+			'another connection took over'
+		);
+		const { db, log, hub, logger } = this.#context;
+		const connection: RunnerConnection = new RunnerConnection({
+			ws,
+			sessionId,
+			epoch,
+			db,
+			log,
+			hub,
+			logger,
+			backOff,
+			partials: runtime.partials,
+			agentOptions: () => this.#agentOptions(sessionId),
+			onHello: () => runtime.sawHello(epoch),
+			onActivity: () => (runtime.lastActivityMs = this.#context.nowMs()),
+			onClose: () => {
+				if (runtime.connection === connection) runtime.connection = null;
+			}
+		});
+		runtime.connection = connection;
+	}
+
+	/** The model refuses for a limit or a login: the session says so until it works again. */
+	async modelRefused(sessionId: SessionId, error: WireError): Promise<void> {
+		await this.#context.log.record(sessionId, (state) =>
+			isLive(state.status) && state.limit?.message !== error.message
+				? [{ type: 'session.limit_reached', payload: { error } }]
+				: []
+		);
+	}
+
+	async modelAnswered(sessionId: SessionId): Promise<void> {
+		const cell = await this.#context.log.find(sessionId);
+		if (!cell?.state.limit) return;
+		await this.#context.log.record(sessionId, (state) =>
+			state.limit ? [{ type: 'session.limit_lifted', payload: {} }] : []
+		);
+	}
+
+	#agentStarted(cell: SessionCell, payload: unknown, ts: string): void {
+		const parsed = runnerEventSchemas['runner.started'].safeParse(payload);
+		if (!parsed.success || parsed.data.epoch !== cell.state.epoch) return;
+		void this.#context.log
+			.record(cell.id, (state) => {
+				const step = state.steps.find(({ name }) => name === 'agent');
+				if (step?.status !== 'running') return [];
+				const durationMs = Math.max(0, Date.parse(ts) - Date.parse(step.startedAt ?? ts));
+				return [{ type: 'step.finished', payload: { step: 'agent', durationMs } }];
+			})
+			.catch((cause: unknown) => {
+				this.#context.logger.warn({ err: cause, sessionId: cell.id }, 'a step was not recorded');
+			});
+	}
+
+	async #agentOptions(sessionId: SessionId): Promise<AgentOptions | null> {
+		const cell = await this.#context.log.find(sessionId);
+		const repo = cell ? await this.#context.findRepo(cell.repoId) : null;
+		return cell && repo ? agentOptionsFor(this.#context, cell, repo) : null;
+	}
+
+	/** Live sessions, and ones that an end or a purge is on its way for. */
+	async #unfinished(): Promise<SessionCell[]> {
+		const rows = await listSessions(this.#context.db);
+		return rows
+			.map(toCell)
+			.filter(({ state }) => isLive(state.status) || state.ending !== null);
+	}
+
+	async #look(): Promise<void> {
+		try {
+			const cells = await this.#unfinished();
+			await this.#lookAtSandboxes(cells);
+			for (const cell of cells) {
+				const runtime = this.#reconciler.runtime(cell.id);
+				await this.#idleWatch.look(cell, runtime);
+				this.#reconciler.wake(cell.id);
+			}
+		} catch (cause) {
+			this.#context.logger.warn({ err: cause }, 'a look at the sessions failed');
+		}
+	}
+
+	async #lookAtSandboxes(cells: readonly SessionCell[]): Promise<void> {
+		const byId = new Map<string, SessionCell>(cells.map((cell) => [cell.id, cell]));
+		await Promise.all(
+			this.#context.drivers().map(async (driver) => {
+				const listed = await driver.list(this.#context.instance);
+				if (!listed.ok) {
+					this.#unlisted.add(driver.kind);
+					return;
+				}
+				this.#unlisted.delete(driver.kind);
+				for (const sandbox of listed.value) await this.#place(driver, sandbox, byId);
+			})
+		);
+	}
+
+	/** A sandbox of ours: taken over if its session wants it, else taken in and removed. */
+	async #place(
+		driver: SandboxDriver,
+		{ ref, running }: ListedSandbox,
+		byId: ReadonlyMap<string, SessionCell>
+	): Promise<void> {
+		const sessionId = ref.labels.session as SessionId;
+		const runtime = this.#reconciler.peek(sessionId);
+		if (runtime?.sandbox || runtime?.starting) return;
+		const cell = byId.get(sessionId);
+		const wanted = cell?.state.epoch === ref.labels.epoch && cell.state.desired !== 'stopped';
+		if (!cell || !wanted) {
+			if (running || !cell) await driver.remove(ref);
+			return;
+		}
+		// A start that was broken off in its middle finds its sandbox itself.
+		if (cell.state.status === 'starting' && !cell.state.runnerUp) return;
+		const adopted = await driver.adopt(ref);
+		if (!adopted.ok) {
+			this.#context.logger.warn({ error: adopted.error, sessionId }, 'a sandbox was not adopted');
+			return;
+		}
+		await this.#context.door.open(sessionId, {
+			directory: sessionPaths(this.#context.workspaceRoot, sessionId).doorDirectory,
+			token: sessionToken(this.#context.secret, sessionId, ref.labels.epoch),
+			epoch: ref.labels.epoch
+		});
+		this.#reconciler.attach(sessionId, ref.labels.epoch, adopted.value);
+	}
+}

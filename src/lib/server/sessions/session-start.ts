@@ -1,0 +1,251 @@
+/**
+ * Brings a session to life: mirror, worktree, sandbox, runner, agent. Every step may be taken again
+ * after a crash in its middle: it finds what is there and goes on.
+ */
+import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { WireError } from '@agent-manager/protocol/errors.ts';
+import type { AgentOptions } from '@agent-manager/protocol/runner-frames.ts';
+import { wireError } from '#lib/domain/errors.ts';
+import { fail, ok, type Result } from '#lib/domain/result.ts';
+import type { RepoRow } from '#lib/server/db/repos.ts';
+import type { RunningSandbox, SandboxDriver } from '#lib/server/runner/sandbox/driver.ts';
+import { prepareOwnership } from '#lib/server/runner/sandbox/sandbox-owner.ts';
+import type { SessionContext } from './session-context.ts';
+import { sessionPaths, type SessionPaths } from './session-paths.ts';
+import { composeSystemPrompt } from './session-prompts.ts';
+import type { SessionRuntime } from './session-runtime.ts';
+import { sessionToken } from './session-tokens.ts';
+import type { SessionCell } from './session-view.ts';
+import { StartSteps, type StepLog } from './start-steps.ts';
+
+/** From the sandbox's start to the runner's first word. */
+const HELLO_TIMEOUT_MS = 30_000;
+const LOG_LINES = 20;
+
+/** How the runner shall start this session's agent. */
+export const agentOptionsFor = (
+	context: SessionContext,
+	cell: SessionCell,
+	repo: RepoRow
+): AgentOptions => {
+	const { row } = cell;
+	return {
+		role: row.role,
+		model: row.model,
+		permissionMode: row.permissionMode,
+		conversationId: row.conversationId,
+		systemPromptAppend: composeSystemPrompt({
+			role: row.role,
+			baseSystemPrompt: context.baseSystemPrompt,
+			additionalInstructions: row.additionalInstructions,
+			repoName: `${repo.owner}/${repo.name}`,
+			branchName: row.branchName,
+			baseBranch: row.baseBranch
+		})
+	};
+};
+
+const exists = (path: string): Promise<boolean> =>
+	stat(path).then(
+		() => true,
+		() => false
+	);
+
+const fileProblem = (cause: unknown): WireError => {
+	const { code, message } = cause as NodeJS.ErrnoException;
+	return wireError(
+		code === 'ENOSPC' || code === 'EDQUOT' ? 'disk_full' : 'sandbox_start_failed',
+		`The session's folder could not be made: ${message}`
+	);
+};
+
+class SessionStart {
+	readonly #context: SessionContext;
+	readonly #cell: SessionCell;
+	readonly #runtime: SessionRuntime;
+	readonly #signal: AbortSignal;
+	readonly #epoch: number;
+	readonly #paths: SessionPaths;
+	readonly #steps: StartSteps;
+
+	constructor(
+		context: SessionContext,
+		cell: SessionCell,
+		runtime: SessionRuntime,
+		signal: AbortSignal
+	) {
+		this.#context = context;
+		this.#cell = cell;
+		this.#runtime = runtime;
+		this.#signal = signal;
+		this.#epoch = cell.state.epoch;
+		this.#paths = sessionPaths(context.workspaceRoot, cell.id);
+		this.#steps = new StartSteps(context.log, cell.id, this.#epoch);
+	}
+
+	/** Up to a connected runner. A failure is recorded; the caller cleans up. */
+	async run(): Promise<Result<void, WireError>> {
+		const result = await this.#allSteps();
+		if (!result.ok && !this.#signal.aborted) {
+			this.#steps.record({ type: 'session.failed', payload: { error: result.error } });
+		}
+		await this.#steps.written();
+		return result;
+	}
+
+	async #allSteps(): Promise<Result<void, WireError>> {
+		const repo = await this.#context.findRepo(this.#cell.repoId);
+		if (!repo) return fail(wireError('repo_not_found', 'The repo of this session is gone.'));
+		const files = await this.#files(repo);
+		if (!files.ok) return files;
+		const chosen = await this.#steps.run('image', async (say) => {
+			const choice = await this.#context.chooseDriver(this.#cell.state.driver);
+			if (choice.ok) say(`sandbox driver: ${choice.value.driver.kind}`, ...choice.value.notes);
+			return choice;
+		});
+		if (!chosen.ok) return chosen;
+		const { driver, notes } = chosen.value;
+		const started = await this.#steps.run('sandbox', () => this.#sandbox(repo, driver));
+		if (!started.ok) return started;
+		const running = started.value;
+		this.#steps.record({
+			type: 'sandbox.started',
+			payload: {
+				driver: driver.kind,
+				epoch: this.#epoch,
+				limited: running.limited,
+				notes: [...notes, ...running.notes]
+			}
+		});
+		const connected = await this.#steps.run('runner', (say) => this.#hello(running, say));
+		if (!connected.ok) return connected;
+		this.#steps.record({ type: 'step.started', payload: { step: 'agent' } });
+		return ok();
+	}
+
+	/** Mirror and worktree; both are done already when a session comes back. */
+	async #files(repo: RepoRow): Promise<Result<void, WireError>> {
+		if (await exists(join(this.#paths.worktree, '.git'))) {
+			this.#steps.skip('mirror');
+			return this.#steps.run('worktree', () => this.#sessionFolder(repo));
+		}
+		const base = await this.#steps.run('mirror', async (say) => {
+			const resolved = await this.#context.git.resolveBase(
+				repo,
+				this.#cell.row.baseBranch,
+				this.#signal
+			);
+			if (resolved.ok) say(...describeBase(this.#cell.row.baseBranch, resolved.value));
+			return resolved;
+		});
+		if (!base.ok) return base;
+		const made = await this.#steps.run('worktree', async () => {
+			const [worktree, folder] = await Promise.all([
+				this.#context.git.createWorktree(
+					repo,
+					this.#paths.worktree,
+					this.#cell,
+					base.value.commit,
+					this.#signal
+				),
+				this.#sessionFolder(repo)
+			]);
+			if (!worktree.ok) return worktree;
+			if (!folder.ok) return folder;
+			return prepareOwnership([this.#paths.worktree], this.#signal);
+		});
+		if (made.ok) {
+			this.#steps.record({
+				type: 'worktree.created',
+				payload: { baseCommit: base.value.commit, baseAgeSeconds: base.value.ageSeconds }
+			});
+		}
+		return made;
+	}
+
+	async #sessionFolder(repo: RepoRow): Promise<Result<void, WireError>> {
+		const { sessionFolder, doorDirectory, agentOptions } = this.#paths;
+		try {
+			await mkdir(doorDirectory, { recursive: true, mode: 0o755 });
+			const options = agentOptionsFor(this.#context, this.#cell, repo);
+			await writeFile(agentOptions, JSON.stringify(options), { mode: 0o600 });
+		} catch (cause) {
+			return fail(fileProblem(cause));
+		}
+		return prepareOwnership([sessionFolder], this.#signal);
+	}
+
+	async #sandbox(repo: RepoRow, driver: SandboxDriver): Promise<Result<RunningSandbox, WireError>> {
+		const { id } = this.#cell;
+		const context = this.#context;
+		const epoch = this.#epoch;
+		const paths = this.#paths;
+		const token = sessionToken(context.secret, id, epoch);
+		await context.door.open(id, { directory: paths.doorDirectory, token, epoch });
+		const started = await driver.start(
+			{
+				labels: { instance: context.instance, session: id, epoch },
+				worktreePath: paths.worktree,
+				mirrorObjectsPath: context.git.mirrorObjects(repo),
+				sessionFolder: paths.sessionFolder,
+				doorDirectory: paths.doorDirectory,
+				limits: context.limits,
+				env: {
+					AGENT_MANAGER_SESSION: id,
+					AGENT_MANAGER_EPOCH: String(epoch),
+					AGENT_MANAGER_TOKEN: token,
+					AGENT_MANAGER_DOOR: join(paths.doorDirectory, 'door.sock'),
+					AGENT_MANAGER_SESSION_FOLDER: paths.sessionFolder,
+					AGENT_MANAGER_WORKTREE: paths.worktree,
+					AGENT_MANAGER_GIT_NAME: context.gitIdentity.name,
+					AGENT_MANAGER_GIT_EMAIL: context.gitIdentity.email
+				}
+			},
+			this.#signal
+		);
+		if (started.ok) {
+			this.#runtime.sandbox = { epoch, running: started.value, exit: null, stopping: false };
+		}
+		return started;
+	}
+
+	/** The runner's first word, or why it never came. */
+	async #hello(running: RunningSandbox, say: StepLog): Promise<Result<void, WireError>> {
+		const timeout = AbortSignal.timeout(HELLO_TIMEOUT_MS);
+		const signal = AbortSignal.any([timeout, this.#signal]);
+		const aborted = new Promise<'aborted'>((resolve) =>
+			signal.addEventListener('abort', () => resolve('aborted'), { once: true })
+		);
+		const outcome = await Promise.race([
+			this.#runtime.waitForHello(this.#epoch).then(() => 'connected' as const),
+			running.exited.then(() => 'exited' as const),
+			aborted
+		]);
+		if (outcome === 'connected') return ok();
+		say(...(await running.logs(LOG_LINES)));
+		if (outcome === 'exited') {
+			return fail(wireError('runner_not_connected', 'The runner ended before it connected.'));
+		}
+		return fail(
+			wireError('runner_not_connected', `The runner did not connect in ${HELLO_TIMEOUT_MS / 1_000} s.`)
+		);
+	}
+}
+
+const describeBase = (
+	branch: string,
+	{ commit, ageSeconds }: { commit: string; ageSeconds: number | null }
+): string[] => [
+	`${branch} is at ${commit.slice(0, 12)}`,
+	...(ageSeconds === null
+		? []
+		: [`The remote could not be reached: this is as of ${Math.round(ageSeconds / 60)} minutes ago.`])
+];
+
+export const startSession = (
+	context: SessionContext,
+	cell: SessionCell,
+	runtime: SessionRuntime,
+	signal: AbortSignal
+): Promise<Result<void, WireError>> => new SessionStart(context, cell, runtime, signal).run();
