@@ -26,16 +26,6 @@ CREATE TABLE "events" (
 	CONSTRAINT "events_n" UNIQUE("session_id","n")
 );
 --> statement-breakpoint
-CREATE TABLE "managers" (
-	"instance" text PRIMARY KEY NOT NULL,
-	"workspace_root" text NOT NULL,
-	"pid" integer NOT NULL,
-	"host" text NOT NULL,
-	"url" text,
-	"started_at" timestamp with time zone NOT NULL,
-	"seen_at" timestamp with time zone NOT NULL
-);
---> statement-breakpoint
 CREATE TABLE "model_calls" (
 	"id" bigserial PRIMARY KEY NOT NULL,
 	"session_id" uuid NOT NULL,
@@ -97,7 +87,6 @@ CREATE TABLE "sessions" (
 	"updated_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
-ALTER TABLE "events" ADD CONSTRAINT "events_session_id_sessions_id_fk" FOREIGN KEY ("session_id") REFERENCES "public"."sessions"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "model_calls" ADD CONSTRAINT "model_calls_session_id_sessions_id_fk" FOREIGN KEY ("session_id") REFERENCES "public"."sessions"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "runner_commands" ADD CONSTRAINT "runner_commands_session_id_sessions_id_fk" FOREIGN KEY ("session_id") REFERENCES "public"."sessions"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "sessions" ADD CONSTRAINT "sessions_repo_id_repos_id_fk" FOREIGN KEY ("repo_id") REFERENCES "public"."repos"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint

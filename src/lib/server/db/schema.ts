@@ -97,9 +97,9 @@ export const sessions = pgTable(
 export const events = pgTable(
 	'events',
 	{
-		sessionId: uuid('session_id')
-			.notNull()
-			.references(() => sessions.id, { onDelete: 'cascade' }),
+		// No foreign key: it would look the session up for each event, and events are written only in
+		// the statement that moves the session's row.
+		sessionId: uuid('session_id').notNull(),
 		seq: bigint('seq', { mode: 'number' }).notNull(),
 		/** The runner's own number; null for what the manager states. */
 		n: bigint('n', { mode: 'number' }),
@@ -170,14 +170,3 @@ export const modelCalls = pgTable(
 	},
 	(table) => [index('model_calls_session').on(table.sessionId, table.ts)]
 );
-
-/** The one row that says which instance this database belongs to, and who manages it now. */
-export const managers = pgTable('managers', {
-	instance: text('instance').primaryKey(),
-	workspaceRoot: text('workspace_root').notNull(),
-	pid: integer('pid').notNull(),
-	host: text('host').notNull(),
-	url: text('url'),
-	startedAt: moment('started_at').notNull(),
-	seenAt: moment('seen_at').notNull()
-});

@@ -3,7 +3,7 @@ import { and, asc, desc, eq, isNull, lte, sql } from 'drizzle-orm';
 import type { SessionCounts } from '@agent-manager/protocol/repo.ts';
 import type { CommandId, RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import type { RunnerCommand } from '@agent-manager/protocol/runner-frames.ts';
-import { commands, runnerCommands, sessions } from './schema.ts';
+import { commands, eventBodies, events, runnerCommands, sessions } from './schema.ts';
 import type { Database, Executor } from './client.ts';
 
 export type SessionRow = typeof sessions.$inferSelect;
@@ -28,7 +28,8 @@ export const listSessions = (db: Database, repoId?: RepoId): Promise<SessionRow[
 
 export const deleteSession = async (db: Database, id: SessionId): Promise<void> => {
 	await db.transaction(async (tx) => {
-		await tx.execute(sql`delete from event_bodies where session_id = ${id}`);
+		await tx.delete(eventBodies).where(eq(eventBodies.sessionId, id));
+		await tx.delete(events).where(eq(events.sessionId, id));
 		await tx.delete(sessions).where(eq(sessions.id, id));
 	});
 };
