@@ -1,0 +1,272 @@
+/**
+ * Drives the agent: one message a turn, every SDK message but the streaming ones into the outbox
+ * unchanged, streaming ones as deltas. It reads no further while the outbox is full.
+ */
+import type { SDKUserMessage } from '@anthropic-ai/claude-agent-sdk/core';
+import type { Delta, PartialMessage } from '@agent-manager/protocol/delta.ts';
+import type { JsonObject } from '@agent-manager/protocol/json.ts';
+import type { AgentExit, AgentProcess } from './agent-process.ts';
+import type { Approvals } from './approvals.ts';
+import type { CommandLog, TakenCommand, TurnOutcome } from './command-log.ts';
+import { errorText, type Log } from './log.ts';
+import type { Outbox } from './outbox.ts';
+import { PartialTracker } from './partial.ts';
+import type { RunnerRecords } from './runner-records.ts';
+import { OpenTools } from './open-tools.ts';
+
+const TYPE_MAX_CHARS = 200;
+
+interface QueuedMessage {
+	num: number;
+	commandId: string;
+	text: string;
+	announced: boolean;
+}
+
+interface Turn {
+	/** Null when the agent began the turn by itself. */
+	num: number | null;
+	commandId: string;
+	/** What the agent said of our message: it may be busy with a turn of its own. */
+	lifecycle: 'unknown' | 'queued' | 'started';
+	interrupted: boolean;
+	seen: boolean;
+}
+
+export interface AgentDeps {
+	process: AgentProcess;
+	outbox: Outbox;
+	records: RunnerRecords;
+	commandLog: CommandLog;
+	approvals: Approvals;
+	/** A delta, and the newest record before it. */
+	onDelta: (afterN: number, delta: Delta) => void;
+	/** The agent goes on under another conversation id. */
+	onConversation: (conversationId: string) => void;
+	newId: () => string;
+	log: Log;
+}
+
+export class Agent {
+	readonly #deps: AgentDeps;
+	readonly #partials = new PartialTracker();
+	readonly #tools = new OpenTools();
+	readonly #queue: QueuedMessage[] = [];
+	#turn: Turn | null = null;
+	#conversationId: string;
+	#finishing: TakenCommand | null = null;
+	#held = false;
+	#idleWaiters: (() => void)[] = [];
+
+	constructor(deps: AgentDeps) {
+		this.#deps = deps;
+		this.#conversationId = deps.process.conversationId;
+	}
+
+	get turnOpen(): boolean {
+		return this.#turn !== null;
+	}
+
+	/** Tool calls whose result has not come. */
+	get openTools(): number {
+		return this.#tools.count;
+	}
+
+	/** What is being said right now. */
+	partials(): PartialMessage[] {
+		return this.#partials.snapshot();
+	}
+
+	/** Reads the agent's messages until it ends. Never throws. */
+	async run(): Promise<AgentExit> {
+		let error: string | null = null;
+		try {
+			for await (const message of this.#deps.process.query) {
+				this.#take(message as unknown as JsonObject);
+				const room = this.#deps.outbox.room();
+				if (room) await room;
+			}
+		} catch (thrown) {
+			error = errorText(thrown);
+		}
+		const exit = await this.#deps.process.exited;
+		this.#conclude(exit);
+		return { ...exit, error: exit.error ?? error };
+	}
+
+	/** It was asked to finish, and will. */
+	get finishing(): boolean {
+		return this.#finishing !== null;
+	}
+
+	/**
+	 * Does what was asked. The command is in the log already; this notes when it is done. `announced`:
+	 * the `runner.turn_started` of a message is in the outbox, because an earlier runner died at its push.
+	 */
+	handle({ num, command }: TakenCommand, announced = false): void {
+		const { approvals, commandLog, log } = this.#deps;
+		switch (command.type) {
+			case 'message':
+				this.#queue.push({ num, commandId: command.commandId, text: command.text, announced });
+				this.#next();
+				return;
+			case 'interrupt':
+				this.interrupt();
+				break;
+			case 'decide':
+				if (!approvals.decide(command)) {
+					log('info', 'decided on a request that is not open', { requestId: command.requestId });
+				}
+				break;
+			case 'finish':
+				this.#finishing = { num, command };
+				this.#next();
+				return;
+		}
+		commandLog.note({ step: 'done', num });
+	}
+
+	/** Stops the turn that is open, if any; the agent stays. */
+	interrupt(): void {
+		if (!this.#turn) return;
+		this.#turn.interrupted = true;
+		this.#deps.process.query.interrupt().catch((error: unknown) => {
+			this.#deps.log('warn', 'the agent did not take the interrupt', { error: errorText(error) });
+		});
+	}
+
+	/** Lets no further message in; they stay in the log for the next runner. */
+	hold(): void {
+		this.#held = true;
+	}
+
+	/** Resolves when no turn is open. */
+	idle(): Promise<void> {
+		if (!this.#turn) return Promise.resolve();
+		return new Promise((resolve) => this.#idleWaiters.push(resolve));
+	}
+
+	/** Ends the agent's input: it exits by itself. */
+	closeInput(): void {
+		this.#deps.process.input.close();
+	}
+
+	#next(): void {
+		if (this.#turn || this.#held) return;
+		const message = this.#queue.shift();
+		if (message) return this.#begin(message);
+		if (this.#finishing) {
+			this.#deps.commandLog.note({ step: 'done', num: this.#finishing.num });
+			this.closeInput();
+		}
+	}
+
+	#begin({ num, commandId, text, announced }: QueuedMessage): void {
+		this.#open(num, commandId, announced);
+		const message: SDKUserMessage = {
+			type: 'user',
+			uuid: commandId as NonNullable<SDKUserMessage['uuid']>,
+			session_id: this.#conversationId,
+			parent_tool_use_id: null,
+			message: { role: 'user', content: text }
+		};
+		this.#deps.process.input.push(message);
+	}
+
+	#open(num: number | null, commandId: string, announced: boolean): void {
+		this.#turn = { num, commandId, lifecycle: 'unknown', interrupted: false, seen: false };
+		if (announced) return;
+		const n = this.#deps.records.append('runner.turn_started', { commandId });
+		this.#deps.commandLog.note({ step: 'turn_started', commandId, n });
+	}
+
+	#take(message: JsonObject): void {
+		const { outbox } = this.#deps;
+		if (message.type === 'stream_event') {
+			const delta = this.#partials.stream(message);
+			if (delta) this.#deps.onDelta(outbox.lastN, delta);
+			return;
+		}
+		if (message.type === 'system' && message.subtype === 'init') this.#turnRuns(message);
+		outbox.append('claude', recordType(message), message);
+		switch (message.type) {
+			case 'assistant':
+				this.#partials.complete(message);
+				this.#tools.take(message);
+				return;
+			case 'user':
+				this.#tools.take(message);
+				return;
+			case 'command_lifecycle':
+				this.#followLifecycle(message);
+				return;
+			case 'result':
+				// A result while our message still waits is of a turn the agent began by itself.
+				if (this.#turn?.lifecycle !== 'queued') this.#end(outcomeOf(message, this.#turn));
+		}
+	}
+
+	/** `init` comes at the start of every turn. */
+	#turnRuns(message: JsonObject): void {
+		if (!this.#turn) this.#open(null, this.#deps.newId(), false);
+		const turn = this.#turn;
+		if (turn && !turn.seen && turn.lifecycle !== 'queued') {
+			turn.seen = true;
+			this.#deps.commandLog.note({ step: 'turn_seen', commandId: turn.commandId });
+		}
+		const id = message.session_id;
+		if (typeof id === 'string' && id !== this.#conversationId) {
+			this.#conversationId = id;
+			this.#deps.onConversation(id);
+		}
+	}
+
+	#followLifecycle(message: JsonObject): void {
+		const turn = this.#turn;
+		if (!turn || message.command_uuid !== turn.commandId) return;
+		if (message.state === 'queued' || message.state === 'started') turn.lifecycle = message.state;
+		// Some commands have no result.
+		else if (message.state === 'completed') this.#end('completed');
+	}
+
+	#end(outcome: TurnOutcome): void {
+		const turn = this.#turn;
+		this.#partials.clear();
+		this.#tools.clear();
+		if (!turn) return;
+		this.#turn = null;
+		const { commandId, num } = turn;
+		const n = this.#deps.records.append('runner.turn_ended', { commandId, outcome });
+		this.#deps.commandLog.note({ step: 'turn_ended', commandId, n, outcome });
+		if (num !== null) this.#deps.commandLog.note({ step: 'done', num });
+		for (const resolve of this.#idleWaiters.splice(0)) resolve();
+		this.#next();
+	}
+
+	/** The process is gone: what was being said is kept, what was open is closed. */
+	#conclude(exit: AgentExit): void {
+		this.#held = true;
+		const { records, approvals, process } = this.#deps;
+		approvals.withdrawAll();
+		for (const { messageId, blocks } of this.#partials.snapshot()) {
+			records.append('runner.partial', { messageId, blocks });
+		}
+		if (this.#turn) this.#end(this.#turn.interrupted ? 'interrupted' : 'failed');
+		const error = exit.error ?? (exit.signal === null ? null : `ended by ${exit.signal}`);
+		const { exitCode } = exit;
+		records.append('runner.agent_exited', { exitCode, error, stderr: process.stderr() });
+	}
+}
+
+/** `claude.<type>` or `claude.<type>.<subtype>`, also for types this program does not know. */
+const recordType = ({ type, subtype }: JsonObject): string => {
+	const name = typeof subtype === 'string' && subtype !== '' ? `${type}.${subtype}` : String(type);
+	return `claude.${name}`.slice(0, TYPE_MAX_CHARS);
+};
+
+const outcomeOf = (result: JsonObject, turn: Turn | null): TurnOutcome => {
+	const reason = typeof result.terminal_reason === 'string' ? result.terminal_reason : '';
+	if (reason.startsWith('aborted')) return 'interrupted';
+	if (result.subtype === 'success' && result.is_error !== true) return 'completed';
+	return turn?.interrupted ? 'interrupted' : 'failed';
+};

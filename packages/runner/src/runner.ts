@@ -1,0 +1,258 @@
+/**
+ * Puts the runner together in the order that gets the first token out soonest: the agent's process
+ * starts before anything else that takes time, and the rest is made while it starts.
+ */
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { CanUseTool } from '@anthropic-ai/claude-agent-sdk/core';
+import { PROTOCOL_VERSION } from '@agent-manager/protocol/protocol-version.ts';
+import type { RunnerEventPayload } from '@agent-manager/protocol/events.ts';
+import type { AgentOptions, ManagerToRunner } from '@agent-manager/protocol/runner-frames.ts';
+import { Agent } from './agent.ts';
+import { readAgentOptions } from './agent-options.ts';
+import {
+	configFolder,
+	startAgentProcess,
+	type AgentExit,
+	type AgentProcess
+} from './agent-process.ts';
+import { Approvals } from './approvals.ts';
+import { CommandLog, type TakenCommand } from './command-log.ts';
+import { Connection, type ConnectionEnd } from './connection.ts';
+import { saveCurrentConversation } from './conversation.ts';
+import { createDeltaBatch } from './delta-batch.ts';
+import type { RunnerEnvironment } from './environment.ts';
+import { errorText, type Log } from './log.ts';
+import { Outbox } from './outbox.ts';
+import { recover } from './recovery.ts';
+import { startRelay } from './relay.ts';
+import { RunnerRecords } from './runner-records.ts';
+
+/** What the process ends with. */
+export const EXIT = { ok: 0, agentDied: 1, fenced: 3, unauthorized: 4 } as const;
+
+/** A stop has ten seconds in all; the manager kills what is left after them. */
+const STOP_MS = { interrupt: 2500, exit: 2500, acknowledge: 3000 };
+const FINISH_ACKNOWLEDGE_MS = 30_000;
+const TAKE_RETRY_MS = 500;
+
+type StopReason = RunnerEventPayload<'runner.stopped'>['reason'];
+
+export interface Runner {
+	/** Resolves with the exit code when all is done. */
+	ended: Promise<number>;
+	/** Interrupts, flushes, waits a little for the manager, ends. */
+	stop(): void;
+}
+
+const within = (ms: number, work: Promise<unknown>): Promise<unknown> =>
+	Promise.race([work, delay(ms, undefined, { ref: false })]);
+
+/** Throws when the relay, the outbox or the agent's program can't be had. */
+export const startRunner = async (env: RunnerEnvironment, log: Log): Promise<Runner> => {
+	const relay = await startRelay({ door: env.door, token: env.token, port: env.relayPort });
+	const asking = createAskingSlot();
+	const startProcess = (options: AgentOptions): Promise<AgentProcess> =>
+		startAgentProcess(env, options, relay.port, asking.ask);
+
+	const early = readAgentOptions(env.sessionFolder, log);
+	const process = early && (await startProcess(early));
+	const now = (): Date => new Date();
+	const outbox = await Outbox.open(join(env.sessionFolder, 'outbox'), {
+		log,
+		now,
+		delay: (ms) => delay(ms)
+	});
+	const commandLog = await CommandLog.open(join(env.sessionFolder, 'commands.log'), outbox.lastN);
+	const session = new RunnerSession({ env, log, outbox, commandLog });
+	asking.fill(session.approvals.ask);
+	session.connect();
+	const options = early ?? (await session.welcomed);
+	const started = process ?? (await startProcess(options));
+	const ended = session.run(started, options).finally(() => relay.close());
+	return { ended, stop: () => session.stop() };
+};
+
+/** The agent may start before there is anybody to ask; it asks only later. */
+const createAskingSlot = (): { ask: CanUseTool; fill: (ask: CanUseTool) => void } => {
+	let fill: (ask: CanUseTool) => void = () => undefined;
+	const filled = new Promise<CanUseTool>((resolve) => (fill = resolve));
+	return { ask: async (...request) => (await filled)(...request), fill };
+};
+
+interface SessionDeps {
+	env: RunnerEnvironment;
+	log: Log;
+	outbox: Outbox;
+	commandLog: CommandLog;
+}
+
+class RunnerSession {
+	readonly #deps: SessionDeps;
+	readonly #records: RunnerRecords;
+	readonly #connection: Connection;
+	readonly approvals: Approvals;
+	/** What the manager says about the agent, at the first connection. */
+	readonly welcomed: Promise<AgentOptions>;
+	#welcome: (options: AgentOptions) => void = () => undefined;
+	/** Commands that were taken before there was an agent. */
+	readonly #early: TakenCommand[] = [];
+	#agent: Agent | null = null;
+	#inbox: Promise<unknown> = Promise.resolve();
+	#stopping = false;
+	#connectionEnd: ConnectionEnd | null = null;
+	#kill: () => void = () => undefined;
+
+	constructor(deps: SessionDeps) {
+		this.#deps = deps;
+		const { env, log, outbox, commandLog } = deps;
+		this.#records = new RunnerRecords(outbox);
+		this.approvals = new Approvals(this.#records, commandLog, randomUUID);
+		this.welcomed = new Promise((resolve) => (this.#welcome = resolve));
+		this.#connection = new Connection({
+			door: env.door,
+			token: env.token,
+			sessionId: env.sessionId,
+			epoch: env.epoch,
+			outbox,
+			lastCommand: () => commandLog.lastCommand,
+			log,
+			random: Math.random,
+			handlers: {
+				onWelcome: (frame) => this.#welcome(frame.agent),
+				onCommand: (frame) => this.#enqueue(frame),
+				onProbe: () => ({
+					turnOpen: this.#agent?.turnOpen ?? false,
+					openTools: this.#agent?.openTools ?? 0
+				}),
+				partials: () => this.#agent?.partials() ?? [],
+				onEnd: (reason) => this.#endConnection(reason)
+			}
+		});
+	}
+
+	connect(): void {
+		this.#connection.open();
+	}
+
+	/** Drives the agent to its end. Resolves with the exit code. */
+	async run(process: AgentProcess, options: AgentOptions): Promise<number> {
+		const { env, outbox, commandLog, log } = this.#deps;
+		this.#kill = process.kill;
+		if (this.#connectionEnd) process.kill();
+		const { conversationId, resumed } = process;
+		const lastN = outbox.lastN;
+		const { epoch } = env;
+		const version = PROTOCOL_VERSION;
+		this.#records.append('runner.started', { epoch, version, resumed, claudeCodeVersion: null });
+		const deltas = createDeltaBatch((afterN, batch) => this.#connection.sendDeltas(afterN, batch));
+		const agent = new Agent({
+			process,
+			outbox,
+			records: this.#records,
+			commandLog,
+			approvals: this.approvals,
+			onDelta: deltas.add,
+			onConversation: (id) =>
+				saveCurrentConversation(env.sessionFolder, options.conversationId, id),
+			newId: randomUUID,
+			log
+		});
+		const running = agent.run();
+		const { todo } = await recover({
+			commandLog,
+			records: this.#records,
+			lastN,
+			configFolder: configFolder(env.sessionFolder),
+			conversationId,
+			log
+		});
+		for (const taken of todo) agent.handle(taken, taken.announced);
+		this.#agent = agent;
+		for (const taken of this.#early.splice(0)) agent.handle(taken);
+		if (this.#stopping) void this.#stopAgent(agent);
+		return this.#conclude(agent, await running);
+	}
+
+	stop(): void {
+		if (this.#stopping) return;
+		this.#stopping = true;
+		this.#deps.log('info', 'stopping');
+		if (this.#agent) void this.#stopAgent(this.#agent);
+	}
+
+	async #stopAgent(agent: Agent): Promise<void> {
+		agent.hold();
+		agent.interrupt();
+		await within(STOP_MS.interrupt, agent.idle());
+		agent.closeInput();
+		await delay(STOP_MS.exit, undefined, { ref: false });
+		this.#kill();
+	}
+
+	/** Commands are taken one after the other: durable first, acknowledged then, done last. */
+	#enqueue(frame: Extract<ManagerToRunner, { kind: 'command' }>): void {
+		this.#inbox = this.#inbox.then(() => this.#receive(frame));
+	}
+
+	async #receive({ num, command }: Extract<ManagerToRunner, { kind: 'command' }>): Promise<void> {
+		const { commandLog, log } = this.#deps;
+		const last = commandLog.lastCommand;
+		// With an empty log there is nothing to compare with: the manager's first one is the next.
+		if (num > last + 1 && last > 0) {
+			log('error', 'a command is missing', { last, num });
+			this.#connection.restart();
+			return;
+		}
+		if (num > last) {
+			if (this.#stopping || this.#connectionEnd) return;
+			await this.#takeSurely({ num, command });
+		}
+		this.#connection.acknowledgeCommand(num);
+	}
+
+	async #takeSurely(taken: TakenCommand): Promise<void> {
+		const { commandLog, log } = this.#deps;
+		for (;;) {
+			try {
+				await commandLog.take(taken.num, taken.command);
+				break;
+			} catch (error) {
+				log('error', 'cannot keep a command, trying again', { error: errorText(error) });
+				await delay(TAKE_RETRY_MS);
+			}
+		}
+		if (this.#agent) this.#agent.handle(taken);
+		else this.#early.push(taken);
+	}
+
+	#endConnection(reason: ConnectionEnd): void {
+		this.#deps.log('warn', 'this runner is not wanted any more', { reason });
+		this.#connectionEnd = reason;
+		this.#kill();
+	}
+
+	async #conclude(agent: Agent, exit: AgentExit): Promise<number> {
+		const { outbox, commandLog, log } = this.#deps;
+		const { exitCode, signal, error } = exit;
+		log('info', 'the agent ended', { exitCode, signal, error });
+		const reason = this.#stopReason(agent, exit);
+		if (reason !== 'fenced') {
+			const n = this.#records.append('runner.stopped', { reason });
+			const waitMs = reason === 'stop' ? STOP_MS.acknowledge : FINISH_ACKNOWLEDGE_MS;
+			await within(waitMs, outbox.whenAcked(n));
+		}
+		this.#connection.close();
+		await within(STOP_MS.acknowledge, outbox.close());
+		await within(STOP_MS.acknowledge, commandLog.close());
+		if (this.#connectionEnd) return EXIT[this.#connectionEnd];
+		return reason === 'agent_exited' ? EXIT.agentDied : EXIT.ok;
+	}
+
+	#stopReason(agent: Agent, exit: AgentExit): StopReason {
+		if (this.#connectionEnd) return 'fenced';
+		if (this.#stopping) return 'stop';
+		return agent.finishing && exit.exitCode === 0 ? 'finish' : 'agent_exited';
+	}
+}
