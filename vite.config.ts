@@ -6,5 +6,5 @@ import { devWebSocket } from './adapter/dev-plugin.ts';
 export default defineConfig({
 	plugins: [tailwindcss(), sveltekit(), devWebSocket()],
 	server: { host: '127.0.0.1', port: 5173, strictPort: true },
-	build: { target: 'es2022' }
+	build: { target: 'es2022', rolldownOptions: { checks: { pluginTimings: false } } }
 });

@@ -28,13 +28,14 @@ function failStart(error: unknown): never {
 	const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
 	const words =
 		error instanceof Error && 'hint' in error ? `${error.message}\n${error.hint ?? ''}` : stack;
-	process.stderr.write(`\nAgent Manager could not start. ${words.trimEnd()}\n\n`);
+	process.stderr.write(`\nAgent Manager could not start.\n${words.trimEnd()}\n\n`);
 	process.exit(1);
 }
 
 function answerRequests(server: Server, ready: Promise<Handler>, protocolHeader: string | null) {
 	server.on('request', (req: IncomingMessage, res: ServerResponse) => {
 		res.setHeader('server', SERVER_NAME);
+		res.setHeader('x-content-type-options', 'nosniff');
 		// Overwrites whatever the client sent: only a proxy named by PROTOCOL_HEADER may say https.
 		if (protocolHeader) req.headers[protocolHeader] = 'http';
 		const notFound = () => res.writeHead(404, { 'content-type': 'text/plain' }).end('Not found\n');

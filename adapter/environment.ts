@@ -1,9 +1,9 @@
 /**
- * The environment of the built app: `.env` at the root, then defaults that adapter-node's handler
- * reads at import.
+ * The environment of the app before it starts: what `.env` at the root says, the configured address,
+ * and the defaults that adapter-node's handler reads at import.
  */
-import { fileURLToPath } from 'node:url';
-import { config as readDotenv } from 'dotenv';
+import { formatConfigProblems, loadProcessConfig, readDotEnv } from '#lib/server/config-process.ts';
+import { SETTING_NAMES, SETTINGS } from '#lib/server/config-table.ts';
 
 export interface ServerEnvironment {
 	host: string;
@@ -24,25 +24,32 @@ export class StartError extends Error {
 	}
 }
 
-function parsePort(text: string): number {
-	const port = Number(text);
-	if (!/^\d+$/.test(text) || port > 65535) {
-		throw new StartError(
-			`PORT is ${JSON.stringify(text)}.`,
-			'It must be a number from 0 to 65535, where 0 takes any free port.'
-		);
+/**
+ * Puts what `.env` holds besides settings (credentials, ORIGIN) into the environment; what is set
+ * already wins. Settings are left out: the configuration reads them itself and tells their source.
+ */
+export function applyDotEnv(env: NodeJS.ProcessEnv = process.env): void {
+	const settings = new Set(SETTING_NAMES.map((name) => SETTINGS[name].env));
+	for (const [name, value] of Object.entries(readDotEnv())) {
+		if (!settings.has(name)) env[name] ??= value;
 	}
-	return port;
 }
 
 /**
- * Reads `.env` next to the `build` folder (what is set already wins) and fills in the defaults.
+ * Throws a `StartError` for a bad setting.
  *
  * The protocol: adapter-node assumes https, so that every same-origin form would be refused. Unless
  * a proxy is declared (ORIGIN or PROTOCOL_HEADER), we tell it http through a header of our own.
  */
 export function readEnvironment(env: NodeJS.ProcessEnv = process.env): ServerEnvironment {
-	readDotenv({ path: fileURLToPath(new URL('../.env', import.meta.url)), quiet: true });
+	applyDotEnv(env);
+	const config = loadProcessConfig(env);
+	if (!config.ok) {
+		throw new StartError(
+			formatConfigProblems(config.error),
+			'Correct it and start again; .env.example lists all settings.'
+		);
+	}
 	env.NODE_ENV ??= 'production';
 	// A prompt may be 1 MiB of text, and its JSON up to four times as long.
 	env.BODY_SIZE_LIMIT ??= '5M';
@@ -51,5 +58,6 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): ServerEnv
 		protocolHeader = 'x-agent-manager-protocol';
 		env.PROTOCOL_HEADER = protocolHeader;
 	}
-	return { host: env.HOST || '127.0.0.1', port: parsePort(env.PORT || '3000'), protocolHeader };
+	const { host, port } = config.value;
+	return { host, port, protocolHeader };
 }

@@ -10,12 +10,12 @@ process.chdir(ROOT);
 const { values } = parseArgs({ options: { port: { type: 'string', default: '5173' } } });
 await ensureDependencies();
 
-const { config: readDotenv } = await import('dotenv');
-readDotenv({ path: join(ROOT, '.env'), quiet: true });
-
 await runProgram(process.execPath, [join('scripts', 'build-runner.mjs')], { quiet: true });
 const { createServer } = await import('vite');
 const server = await createServer({ server: { port: Number(values.port) }, clearScreen: false });
+
+const { applyDotEnv } = await server.ssrLoadModule('/adapter/environment.ts');
+applyDotEnv();
 
 try {
 	await server.listen();
