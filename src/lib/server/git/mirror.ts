@@ -1,0 +1,339 @@
+/**
+ * The bare repository that the manager owns. Upstream is fetched into `refs/remotes/origin/*` only;
+ * `refs/heads/agent/*` is for sessions, `refs/base/*` holds the commits they began from, and
+ * `refs/saved/*` what purged sessions left. Nothing here ever prunes those three.
+ */
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { WireError } from '@agent-manager/protocol/errors.ts';
+import type { RepoProgress } from '@agent-manager/protocol/repo.ts';
+import { isBranchName } from '#lib/domain/branch-name.ts';
+import { wireError } from '#lib/domain/errors.ts';
+import { fail, ok, type Result } from '#lib/domain/result.ts';
+import type { Git } from './exec.ts';
+import { diskError } from './disk-error.ts';
+import { progressReader } from './progress.ts';
+import {
+	askHeads,
+	connect,
+	explainRedirect,
+	findMoved,
+	type Connection,
+	type Remote,
+	type RemoteHeads
+} from './remote.ts';
+import type { RepoAddress } from './repo-address.ts';
+
+const CLONE_TIMEOUT_MS = 2 * 60 * 60 * 1000;
+const STALL_MS = 3 * 60 * 1000;
+const BRANCHES_MAX = 500;
+
+/** Defects that old, honest histories have; the dangerous ones stay errors. */
+const TOLERATED_DEFECTS = [
+	'badDate',
+	'badDateOverflow',
+	'badEmail',
+	'badFilemode',
+	'badName',
+	'badTimezone',
+	'duplicateEntries',
+	'missingAuthor',
+	'missingEmail',
+	'missingNameBeforeEmail',
+	'missingSpaceBeforeDate',
+	'missingSpaceBeforeEmail',
+	'multipleAuthors',
+	'nullSha1',
+	'treeNotSorted',
+	'zeroPaddedDate',
+	'zeroPaddedFilemode'
+];
+
+const UPSTREAM_CHECKS = [
+	['fetch.fsckObjects', 'true'] as const,
+	...TOLERATED_DEFECTS.map((id) => [`fetch.fsck.${id}`, 'ignore'] as const)
+];
+
+const isFolder = async (path: string): Promise<boolean> =>
+	(await stat(path).catch(() => null))?.isDirectory() ?? false;
+
+export const mirrorExists = (mirrorPath: string): Promise<boolean> =>
+	isFolder(join(mirrorPath, 'objects'));
+
+/** Makes the bare repository if it is not there. Errors: `disk_full`, `git_missing`, `git_failed`. */
+export const initMirror = async (
+	git: Git,
+	mirrorPath: string,
+	objectFormat: 'sha1' | 'sha256' = 'sha1'
+): Promise<Result<void, WireError>> => {
+	try {
+		await mkdir(mirrorPath, { recursive: true, mode: 0o755 });
+	} catch (error) {
+		return fail(diskError(error, 'make the mirror'));
+	}
+	const made = await git.run({
+		args: [
+			'init',
+			'--quiet',
+			'--bare',
+			'--template=',
+			'--initial-branch=main',
+			`--object-format=${objectFormat}`
+		],
+		gitDir: mirrorPath,
+		what: 'make the mirror'
+	});
+	return made.ok ? ok() : made;
+};
+
+/**
+ * Removes what a git that was killed left behind: lock files and half-written packs. Call it when
+ * nothing works on the mirror, such as at boot.
+ */
+export const sweepMirror = async (mirrorPath: string): Promise<void> => {
+	const stale: string[] = [];
+	for (const name of await readdir(mirrorPath).catch(() => [])) {
+		if (name.endsWith('.lock')) stale.push(join(mirrorPath, name));
+	}
+	const refs = join(mirrorPath, 'refs');
+	for (const name of await readdir(refs, { recursive: true }).catch(() => [])) {
+		if (name.endsWith('.lock')) stale.push(join(refs, name));
+	}
+	const packs = join(mirrorPath, 'objects', 'pack');
+	for (const name of await readdir(packs).catch(() => [])) {
+		if (name.startsWith('tmp_')) stale.push(join(packs, name));
+	}
+	await Promise.all(stale.map((path) => rm(path, { force: true })));
+};
+
+/** HEAD's branch; else the branch at HEAD's commit; else a usual name; else the first. */
+const chooseDefault = ({ head, headCommit, branches }: RemoteHeads): string | null => {
+	if (head !== null) return head;
+	const usual = ['main', 'master', 'trunk', 'develop'];
+	const atHead = [...branches].filter(([, commit]) => commit === headCommit).map(([name]) => name);
+	const candidates = atHead.length > 0 ? atHead : [...branches.keys()];
+	return usual.find((name) => candidates.includes(name)) ?? candidates[0] ?? null;
+};
+
+export interface FetchOptions {
+	mirrorPath: string;
+	remote: Remote;
+	onProgress?: (progress: RepoProgress) => void;
+	signal?: AbortSignal;
+}
+
+export interface Fetched {
+	defaultBranch: string;
+	/** Newest first, at most 500. */
+	branches: string[];
+	/** The repo's new address, when its server said that it has moved. */
+	movedTo: RepoAddress | null;
+}
+
+interface Reached {
+	connection: Connection;
+	heads: RemoteHeads;
+	movedTo: RepoAddress | null;
+}
+
+const reach = async (git: Git, options: FetchOptions): Promise<Result<Reached, WireError>> => {
+	const { remote, signal } = options;
+	const connection = await connect(git, remote);
+	if (!connection.ok) return connection;
+	const heads = await askHeads(git, connection.value, { signal });
+	if (heads.ok) return ok({ connection: connection.value, heads: heads.value, movedTo: null });
+	const movedTo = await findMoved(git, connection.value, remote, heads.error, signal);
+	if (!movedTo) return explainRedirect(heads.error);
+	const again = await connect(git, { ...remote, address: movedTo });
+	if (!again.ok) return again;
+	const answer = await askHeads(git, again.value, { signal });
+	if (!answer.ok) return explainRedirect(answer.error);
+	return ok({ connection: again.value, heads: answer.value, movedTo });
+};
+
+const fetchInto = (
+	git: Git,
+	mirrorPath: string,
+	connection: Connection,
+	options: { refspec: string; prune: boolean; timeoutMs: number } & Pick<
+		FetchOptions,
+		'onProgress' | 'signal'
+	>
+) =>
+	git.run({
+		...connection.run,
+		args: [
+			'fetch',
+			'--progress',
+			'--no-tags',
+			'--no-write-fetch-head',
+			'--no-recurse-submodules',
+			'--no-auto-maintenance',
+			'--update-shallow',
+			...(options.prune ? ['--prune'] : []),
+			...connection.args,
+			'--end-of-options',
+			connection.url,
+			options.refspec
+		],
+		gitDir: mirrorPath,
+		config: [...UPSTREAM_CHECKS, ...(connection.run.config ?? [])],
+		what: 'fetch the repository',
+		timeoutMs: options.timeoutMs,
+		stallMs: STALL_MS,
+		signal: options.signal,
+		onStderr: options.onProgress && progressReader(options.onProgress)
+	});
+
+/**
+ * Clones or refreshes: asks the upstream what it has, makes the mirror if needed, fetches every
+ * branch. What upstream removed is pruned from `refs/remotes/origin/*`.
+ * Errors: `repo_host_not_allowed`, `repo_unreachable`, `repo_auth_required`, `repo_missing_remote`,
+ * `repo_empty`, `disk_full`, `git_timeout`, `git_missing`, `git_failed`.
+ */
+export const fetchMirror = (git: Git, options: FetchOptions): Promise<Result<Fetched, WireError>> =>
+	git.locks.run(options.mirrorPath, async () => {
+		const reached = await reach(git, options);
+		if (!reached.ok) return reached;
+		const { connection, heads, movedTo } = reached.value;
+		const defaultBranch = chooseDefault(heads);
+		if (defaultBranch === null) {
+			return fail(wireError('repo_empty', 'The repository has no commits yet.'));
+		}
+		const oneCommit = heads.branches.get(defaultBranch) ?? '';
+		const made = await initMirror(
+			git,
+			options.mirrorPath,
+			oneCommit.length === 64 ? 'sha256' : 'sha1'
+		);
+		if (!made.ok) return made;
+		const fetched = await fetchInto(git, options.mirrorPath, connection, {
+			refspec: '+refs/heads/*:refs/remotes/origin/*',
+			prune: true,
+			timeoutMs: CLONE_TIMEOUT_MS,
+			onProgress: options.onProgress,
+			signal: options.signal
+		});
+		if (!fetched.ok) {
+			await sweepMirror(options.mirrorPath);
+			return fetched;
+		}
+		const branches = await listBranches(git, options.mirrorPath);
+		return branches.ok ? ok({ defaultBranch, branches: branches.value, movedTo }) : branches;
+	});
+
+/** Upstream's branches as of the last fetch, newest commit first, at most 500. */
+export const listBranches = async (
+	git: Git,
+	mirrorPath: string
+): Promise<Result<string[], WireError>> => {
+	const listed = await git.run({
+		args: [
+			'for-each-ref',
+			'--sort=-committerdate',
+			`--count=${BRANCHES_MAX + 1}`,
+			'--format=%(refname)',
+			'refs/remotes/origin'
+		],
+		gitDir: mirrorPath,
+		what: 'list the branches'
+	});
+	if (!listed.ok) return listed;
+	const names = listed.value.stdout
+		.split('\n')
+		.map((ref) => ref.slice('refs/remotes/origin/'.length))
+		.filter((name) => name !== '' && name !== 'HEAD');
+	return ok(names.slice(0, BRANCHES_MAX));
+};
+
+/** The commit a ref is at, or null when there is no such ref. */
+export const readRef = async (
+	git: Git,
+	mirrorPath: string,
+	ref: string
+): Promise<Result<string | null, WireError>> => {
+	const read = await git.run({
+		args: ['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`],
+		gitDir: mirrorPath,
+		what: 'read a branch',
+		acceptExitCodes: [1]
+	});
+	return read.ok ? ok(read.value.stdout.trim() || null) : read;
+};
+
+export interface Base {
+	/** Commit in `refs/remotes/origin/*`. */
+	commit: string;
+	/** False when upstream could not be asked in time: then it is the last known commit. */
+	fresh: boolean;
+	/** Why it is not fresh. */
+	problem: WireError | null;
+}
+
+export interface ResolveBaseOptions {
+	mirrorPath: string;
+	remote: Remote;
+	branch: string;
+	/** How long upstream may take, waiting for other work on the mirror included. */
+	timeoutMs?: number;
+	signal?: AbortSignal;
+}
+
+const isGone = (error: WireError): boolean => /couldn't find remote ref/i.test(error.message);
+
+const fetchBranch = async (
+	git: Git,
+	{ mirrorPath, remote, branch }: ResolveBaseOptions,
+	signal: AbortSignal,
+	timeoutMs: number
+): Promise<Result<void, WireError>> => {
+	const connection = await connect(git, remote);
+	if (!connection.ok) return connection;
+	const ref = `refs/heads/${branch}`;
+	if (remote.address.transport === 'file') {
+		// asking is cheap here, and mostly there is nothing new
+		const heads = await askHeads(git, connection.value, { patterns: [ref], timeoutMs, signal });
+		const known = await readRef(git, mirrorPath, `refs/remotes/origin/${branch}`);
+		if (heads.ok && known.ok && known.value && heads.value.branches.get(branch) === known.value) {
+			return ok();
+		}
+	}
+	const fetched = await fetchInto(git, mirrorPath, connection.value, {
+		refspec: `+${ref}:refs/remotes/origin/${branch}`,
+		prune: false,
+		timeoutMs,
+		signal
+	});
+	return fetched.ok ? ok() : fetched;
+};
+
+/**
+ * The commit a session shall begin from: upstream's branch, fetched first within `timeoutMs` (5 s);
+ * when that fails, the last known one, and why. Errors: `base_branch_not_found`, `git_failed`.
+ */
+export const resolveBase = async (
+	git: Git,
+	options: ResolveBaseOptions
+): Promise<Result<Base, WireError>> => {
+	const { mirrorPath, branch, timeoutMs = 5_000 } = options;
+	const notFound = fail(
+		wireError('base_branch_not_found', `There is no branch “${branch}” on this repo.`)
+	);
+	if (!isBranchName(branch)) return notFound;
+	const limit = AbortSignal.timeout(timeoutMs);
+	const signal = options.signal ? AbortSignal.any([limit, options.signal]) : limit;
+	const fetched = await git.locks
+		.run(mirrorPath, () => fetchBranch(git, options, signal, timeoutMs), signal)
+		.catch((): Result<void, WireError> => {
+			return fail(wireError('git_timeout', 'The repo is being fetched just now.'));
+		});
+	if (!fetched.ok && isGone(fetched.error)) return notFound;
+	const commit = await readRef(git, mirrorPath, `refs/remotes/origin/${branch}`);
+	if (!commit.ok) return commit;
+	if (commit.value === null) return fetched.ok || limit.aborted ? notFound : fetched;
+	return ok({
+		commit: commit.value,
+		fresh: fetched.ok,
+		problem: fetched.ok ? null : fetched.error
+	});
+};
