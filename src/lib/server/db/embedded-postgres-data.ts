@@ -3,8 +3,8 @@
  * who owns the data there is and who we are.
  */
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chown, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { wireError } from '#lib/domain/errors.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { PostgresBinaries } from './embedded-postgres-binaries.ts';
@@ -42,7 +42,7 @@ export interface Place {
 	socketFolder: string | null;
 }
 
-/** As whom the server has to run, judged by who owns the data there is. */
+/** As whom the server has to run, judged by who owns the data there is, or the way to it. */
 export async function chooseUser(
 	folder: string,
 	dataFolder: string,
@@ -51,31 +51,47 @@ export async function chooseUser(
 	const uid = process.geteuid?.();
 	if (uid === undefined) return { kind: 'self' };
 	const data = await stat(dataFolder).catch(() => null);
+	const owner = data ?? (await stat(folder));
 	if (uid !== 0) {
-		const owner = data?.uid ?? (await stat(folder)).uid;
-		if (owner === uid) return { kind: 'self' };
+		if (owner.uid === uid) return { kind: 'self' };
 		throw startFailure(
-			`The database folder ${folder} belongs to user id ${owner}, and this is user id ${uid}: ` +
+			`The database folder ${folder} belongs to user id ${owner.uid}, and this is user id ${uid}: ` +
 				'it was made by another user, perhaps by a start as root.',
 			`Stop the other one, then run \`sudo chown -R ${uid} ${folder}\`, or choose another WORKSPACE_ROOT.`
 		);
 	}
-	if (data !== null && data.uid !== 0) return { kind: 'other', uid: data.uid, gid: data.gid };
-	if (namespace ?? (await canMakeNamespace())) return { kind: 'namespace' };
-	if (data !== null) {
+	if (owner.uid !== 0) return { kind: 'other', uid: owner.uid, gid: owner.gid };
+	return data === null ? chooseForNew(folder, namespace) : chooseForOwn(folder, namespace);
+}
+
+/** Root, and no data yet. Whom it is given to, the folder belongs to from then on. */
+async function chooseForNew(folder: string, namespace: boolean | undefined): Promise<ServerUser> {
+	// In its namespace root has no power over the folders of others, such as a home it was lent.
+	const foreign = await firstClosedFolder(folder, 0);
+	if (foreign === null && (namespace ?? (await canMakeNamespace()))) return { kind: 'namespace' };
+	const owner = foreign === null ? { uid: NOBODY, gid: NOBODY } : await stat(foreign);
+	const closed = await firstClosedFolder(dirname(folder), owner.uid);
+	if (closed !== null) {
 		throw startFailure(
-			`PostgreSQL does not run as root, user namespaces are off, and ${dataFolder} belongs to root.`,
-			`Run \`chown -R nobody ${folder}\` and start again, start as an ordinary user, or set DATABASE_URL.`
+			`PostgreSQL does not run as root, and user id ${owner.uid} may not enter ${closed}.`,
+			'Start as an ordinary user, set WORKSPACE_ROOT to a folder that others may enter, or set DATABASE_URL.'
 		);
 	}
-	await chmod(folder, 0o711);
-	const closed = await firstClosedFolder(folder, NOBODY);
-	if (closed === null) return { kind: 'other', uid: NOBODY, gid: NOBODY };
+	await chown(folder, owner.uid, owner.gid);
+	return { kind: 'other', uid: owner.uid, gid: owner.gid };
+}
+
+/** Root, and root's data, made when a namespace could be had. */
+async function chooseForOwn(folder: string, namespace: boolean | undefined): Promise<ServerUser> {
+	if (namespace ?? (await canMakeNamespace())) return { kind: 'namespace' };
 	throw startFailure(
-		`PostgreSQL does not run as root, user namespaces are off, and the user nobody may not enter ${closed}.`,
-		'Start as an ordinary user, set WORKSPACE_ROOT to a folder that others may enter, or set DATABASE_URL.'
+		`PostgreSQL does not run as root, user namespaces are off, and ${folder} belongs to root.`,
+		`Run \`chown -R nobody ${folder}\` and start again, start as an ordinary user, or set DATABASE_URL.`
 	);
 }
+
+/** Names of the folders that this process is making now. */
+const inTheMaking = new Set<string>();
 
 /** Makes the data folder if there is none. Resolves to whether this call made it. */
 export async function makeDataFolder(
@@ -92,8 +108,9 @@ export async function makeDataFolder(
 		);
 	}
 	onStatus?.('Creating the embedded database.');
-	await removeUnfinished(place.folder);
+	await removeUnfinished(place.folder, inTheMaking);
 	const unfinished = await mkdtemp(join(place.folder, `data.new-${process.pid}-`));
+	inTheMaking.add(basename(unfinished));
 	const passwordFile = `${unfinished}.password`;
 	const password = randomBytes(24).toString('base64url');
 	try {
@@ -113,6 +130,7 @@ export async function makeDataFolder(
 	} finally {
 		await rm(passwordFile, { force: true });
 		await rm(unfinished, { recursive: true, force: true });
+		inTheMaking.delete(basename(unfinished));
 	}
 }
 

@@ -202,11 +202,13 @@ async function namesStranger(path: string, dataFolder: string): Promise<boolean>
 	return !(await hasProcessIn(dataFolder));
 }
 
-/** Data folders that a manager began to make and did not finish. */
-export async function removeUnfinished(folder: string): Promise<void> {
+/** Data folders that a manager began to make and did not finish; `keep`: our own of this moment. */
+export async function removeUnfinished(folder: string, keep: ReadonlySet<string>): Promise<void> {
 	for (const name of await readdir(folder)) {
-		const pid = /^data\.new-(\d+)/.exec(name)?.[1];
-		if (pid === undefined || (Number(pid) !== process.pid && isAlive(Number(pid)))) continue;
+		const match = /^(data\.new-(\d+)-\w+)(\.password)?$/.exec(name);
+		const pid = Number(match?.[2]);
+		if (match === null || keep.has(match[1] ?? '')) continue;
+		if (pid !== process.pid && isAlive(pid)) continue;
 		await rm(join(folder, name), { recursive: true, force: true });
 	}
 }

@@ -14,12 +14,13 @@ const run = promisify(execFile);
 /** As whom the server runs. */
 export type ServerUser =
 	| { kind: 'self' }
-	/** Root outside, uid 1000 inside; files belong to root. */
+	/** Root outside, nobody inside; files belong to root. */
 	| { kind: 'namespace' }
 	/** Root starts it as somebody else, who owns the data folder. */
 	| { kind: 'other'; uid: number; gid: number };
 
-const NAMESPACE = ['--user', '--map-user=1000', '--map-group=1000', '--'] as const;
+/** `initdb` wants a user that has a name, and nobody has one everywhere. */
+const NAMESPACE = ['--user', '--map-user=65534', '--map-group=65534', '--'] as const;
 
 /** Can a user namespace be made here? Linux only; a few milliseconds. */
 export async function canMakeNamespace(): Promise<boolean> {

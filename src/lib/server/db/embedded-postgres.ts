@@ -195,8 +195,9 @@ async function prepareBinaries(
 		return found.value;
 	};
 	const binaries = await prepare(false);
-	if (place.user.kind !== 'other') return binaries;
-	const closed = await firstClosedFolder(dirname(binaries.postgres), place.user.uid);
+	if (place.user.kind === 'self') return binaries;
+	const uid = place.user.kind === 'other' ? place.user.uid : 0;
+	const closed = await firstClosedFolder(dirname(binaries.postgres), uid);
 	return closed === null ? binaries : prepare(true);
 }
 
