@@ -3,7 +3,7 @@
  * who owns the data there is and who we are.
  */
 import { randomBytes } from 'node:crypto';
-import { chown, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { wireError } from '#lib/domain/errors.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
@@ -60,7 +60,7 @@ export async function chooseUser(
 			`Stop the other one, then run \`sudo chown -R ${uid} ${folder}\`, or choose another WORKSPACE_ROOT.`
 		);
 	}
-	if (owner.uid !== 0) return { kind: 'other', uid: owner.uid, gid: owner.gid };
+	if (owner.uid !== 0) return asOther(folder, owner);
 	return data === null ? chooseForNew(folder, namespace) : chooseForOwn(folder, namespace);
 }
 
@@ -70,6 +70,12 @@ async function chooseForNew(folder: string, namespace: boolean | undefined): Pro
 	const foreign = await firstClosedFolder(folder, 0);
 	if (foreign === null && (namespace ?? (await canMakeNamespace()))) return { kind: 'namespace' };
 	const owner = foreign === null ? { uid: NOBODY, gid: NOBODY } : await stat(foreign);
+	const user = await asOther(folder, owner);
+	await giveTo(user, folder);
+	return user;
+}
+
+async function asOther(folder: string, owner: { uid: number; gid: number }): Promise<ServerUser> {
 	const closed = await firstClosedFolder(dirname(folder), owner.uid);
 	if (closed !== null) {
 		throw startFailure(
@@ -77,7 +83,6 @@ async function chooseForNew(folder: string, namespace: boolean | undefined): Pro
 			'Start as an ordinary user, set WORKSPACE_ROOT to a folder that others may enter, or set DATABASE_URL.'
 		);
 	}
-	await chown(folder, owner.uid, owner.gid);
 	return { kind: 'other', uid: owner.uid, gid: owner.gid };
 }
 

@@ -271,6 +271,7 @@ describe.skipIf(!isRoot)('started as root (skipped: the tests run as an ordinary
 	});
 
 	it('runs as the one whose folder it is', async () => {
+		await chmod(root, 0o755);
 		await mkdir(folder);
 		await chown(folder, DAEMON, DAEMON);
 		const server = await start();
