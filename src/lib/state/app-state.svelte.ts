@@ -7,7 +7,9 @@ import { callApi, setUnauthorizedListener } from './api-client.ts';
 import { needsYou } from './attention.ts';
 import { Connection } from './connection.svelte.ts';
 import { RepoList } from './repo-list.svelte.ts';
+import { isLive } from './session-status.ts';
 import { Seen } from './seen.svelte.ts';
+import { Shell } from './shell.svelte.ts';
 import { ThemeChoice } from './theme.svelte.ts';
 
 const socketUrl = (): string =>
@@ -26,11 +28,17 @@ export class AppState {
 	readonly list = new RepoList();
 	readonly seen = new Seen();
 	readonly theme = new ThemeChoice();
+	readonly shell = new Shell();
 	about = $state.raw<About | null>(null);
 	signedOut = $state(false);
 
 	readonly needsYou = $derived(
 		needsYou(this.list.sessions, (session) => this.seen.isUnread(session))
+	);
+
+	/** Sessions in the order of the sidebar, for stepping through them. */
+	readonly inOrder = $derived(
+		this.list.repos.flatMap((repo) => this.list.sessionsOf(repo.id)).filter((s) => isLive(s))
 	);
 
 	/** Returns the function that ends it. */

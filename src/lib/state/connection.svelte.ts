@@ -60,7 +60,6 @@ export interface ConnectionOptions {
 interface PendingCommand {
 	id: string;
 	payload: OutgoingPayload;
-	seq: number;
 	sent: boolean;
 	timer: ReturnType<typeof setTimeout>;
 	resolve: (outcome: CommandOutcome) => void;
@@ -84,7 +83,6 @@ export class Connection {
 	readonly #options: Required<ConnectionOptions>;
 	readonly #subscribers = new Set<Subscriber>();
 	readonly #commands = new Map<string, PendingCommand>();
-	readonly #subscribeSeqs = new Map<number, Subscriber>();
 	#socket: WebSocket | null = null;
 	#seq = 0;
 	#lastFrameAt = 0;
@@ -164,7 +162,6 @@ export class Connection {
 			const command: PendingCommand = {
 				id,
 				payload: { ...payload, idempotencyKey: id },
-				seq: 0,
 				sent: false,
 				timer,
 				resolve
@@ -200,7 +197,6 @@ export class Connection {
 		this.status = 'open';
 		this.attempts = 0;
 		this.#heard();
-		this.#subscribeSeqs.clear();
 		for (const subscriber of this.#subscribers) this.#request(subscriber);
 		for (const command of this.#commands.values()) this.#sendCommand(command);
 	}
@@ -261,19 +257,18 @@ export class Connection {
 		this.#asked = false;
 	}
 
-	#send(payload: OutgoingPayload): number {
+	#send(payload: OutgoingPayload): void {
 		this.#seq += 1;
 		this.#socket?.send(encodeFrame(payload, this.#seq, this.#options.now()));
-		return this.#seq;
 	}
 
 	#request(subscriber: Subscriber): void {
-		this.#subscribeSeqs.set(this.#send(subscriber.request()), subscriber);
+		this.#send(subscriber.request());
 	}
 
 	#sendCommand(command: PendingCommand): void {
-		command.seq = this.#send(command.payload);
 		command.sent = true;
+		this.#send(command.payload);
 	}
 
 	#receive(text: string): void {
@@ -292,19 +287,10 @@ export class Connection {
 	#dispatch(frame: IncomingFrame): void {
 		switch (frame.kind) {
 			case 'ack':
-				this.#subscribeSeqs.delete(frame.seq);
-				this.#settle(this.#commandOf(frame.seq, frame.payload.commandId), {
-					kind: 'ack',
-					ack: frame.payload
-				});
+				this.#settle(frame.payload.commandId, { kind: 'ack', ack: frame.payload });
 				return;
 			case 'error':
-				this.#subscribeSeqs.get(frame.seq)?.onError?.(frame.payload.error);
-				this.#subscribeSeqs.delete(frame.seq);
-				this.#settle(this.#commandOf(frame.seq, frame.payload.commandId), {
-					kind: 'error',
-					error: frame.payload.error
-				});
+				this.#refused(frame);
 				return;
 			case 'snapshot': {
 				const { payload } = frame;
@@ -321,9 +307,18 @@ export class Connection {
 		}
 	}
 
-	#commandOf(seq: number, commandId: string | undefined): string | undefined {
-		if (commandId !== undefined && this.#commands.has(commandId)) return commandId;
-		return [...this.#commands.values()].find((command) => command.sent && command.seq === seq)?.id;
+	#refused({ sessionId, payload }: Extract<IncomingFrame, { kind: 'error' }>): void {
+		const { error, re } = payload;
+		if (re === 'subscribe.session' || re === 'snapshot.request') {
+			for (const subscriber of this.#subscribers) {
+				if (subscriber.sessionId === sessionId) subscriber.onError?.(error);
+			}
+			return;
+		}
+		// A frame that could not even be read names no command: it is the one that is under way.
+		const sent = [...this.#commands.values()].filter((command) => command.sent);
+		const unnamed = re === null && sent.length === 1 ? sent[0]?.id : undefined;
+		this.#settle(payload.commandId ?? unnamed, { kind: 'error', error });
 	}
 
 	#settle(id: string | undefined, outcome: CommandOutcome): void {

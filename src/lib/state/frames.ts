@@ -29,7 +29,8 @@ export type IncomingFrame =
 
 export interface ErrorPayload {
 	error: WireError;
-	re?: string;
+	/** The type of the frame that is refused; null when it could not be read. */
+	re: string | null;
 	commandId?: string;
 }
 
@@ -60,7 +61,7 @@ export const parseFrame = (text: string): ParsedFrame => {
 	return { ok: true, frame: frame as IncomingFrame };
 };
 
-/** Writes one frame of the client. `seq` counts the connection's frames and comes back in the ack. */
+/** Writes one frame of the client. `seq` counts the frames of the connection. */
 export const encodeFrame = (payload: OutgoingPayload, seq: number, nowMs: number): string => {
 	const isCommand = payload.type.startsWith('session.') || payload.type.startsWith('repo.');
 	const sessionId = typeof payload.sessionId === 'string' ? payload.sessionId : null;

@@ -89,7 +89,9 @@ const settleBlocks = (state: PartialsState, stored: StoredMessage): PartialsStat
 
 /** What a stored event says about the messages in progress. */
 export const settlePartials = (state: PartialsState, event: SessionEvent): PartialsState => {
-	switch (event.type) {
+	// What ends a turn may be `claude.result.success` and the like.
+	const type = event.type.startsWith('claude.result') ? 'claude.result' : event.type;
+	switch (type) {
 		case 'claude.assistant':
 			return settleBlocks(state, (event.payload.message ?? {}) as StoredMessage);
 		case 'claude.result':

@@ -216,7 +216,8 @@ export class SessionController {
 					break;
 				}
 				case 'session':
-					this.session = payload.session;
+					// The list's row of the same session comes a moment later and may be older.
+					if (payload.session.head >= (this.session?.head ?? 0)) this.session = payload.session;
 					break;
 				case 'session_removed':
 					this.phase = 'removed';

@@ -1,0 +1,67 @@
+/** The keyboard's words: one table for the keys themselves and for the sheet that lists them. */
+
+export type ShortcutAction =
+	| 'palette'
+	| 'shortcuts'
+	| 'home'
+	| 'new-session'
+	| 'next-session'
+	| 'previous-session'
+	| 'next-needing-you'
+	| 'focus-input'
+	| 'toggle-sidebar';
+
+export const isMac = (): boolean => /Mac|iPhone|iPad/.test(navigator.userAgent);
+
+/** `mod` is Ctrl, or the command key on a Mac. */
+export const SHORTCUTS: { action: ShortcutAction; keys: string; text: string }[] = [
+	{ action: 'palette', keys: 'mod k', text: 'Go to anything' },
+	{ action: 'next-needing-you', keys: 'g g', text: 'Next session that needs you' },
+	{ action: 'next-session', keys: 'j', text: 'Next session' },
+	{ action: 'previous-session', keys: 'k', text: 'Previous session' },
+	{ action: 'home', keys: 'g h', text: 'Home: all repos' },
+	{ action: 'new-session', keys: 'n', text: 'New session' },
+	{ action: 'focus-input', keys: '/', text: 'Write: jump to the page’s text box' },
+	{ action: 'toggle-sidebar', keys: '[', text: 'Show or hide the sidebar' },
+	{ action: 'shortcuts', keys: '?', text: 'This sheet' }
+];
+
+export const keysText = (keys: string): string =>
+	keys.replace('mod', isMac() ? '⌘' : 'Ctrl').replace(/\b[a-z]\b/g, (key) => key.toUpperCase());
+
+const CHORD_MS = 1000;
+
+interface KeyPress {
+	key: string;
+	ctrlKey: boolean;
+	metaKey: boolean;
+	altKey: boolean;
+	/** True while the focus is where keys write text. */
+	typing: boolean;
+	atMs: number;
+}
+
+/** Turns presses into actions; remembers a first `g` for a second. */
+export class ShortcutReader {
+	#prefix: { key: string; atMs: number } | null = null;
+
+	read(press: KeyPress): ShortcutAction | null {
+		const mod = press.ctrlKey || press.metaKey;
+		if (mod) return press.key.toLowerCase() === 'k' && !press.altKey ? 'palette' : null;
+		if (press.typing || press.altKey) return null;
+		const prefix = this.#prefix;
+		this.#prefix = null;
+		if (prefix && press.atMs - prefix.atMs < CHORD_MS) {
+			return this.#find(`${prefix.key} ${press.key}`);
+		}
+		if (press.key === 'g') {
+			this.#prefix = { key: 'g', atMs: press.atMs };
+			return null;
+		}
+		return this.#find(press.key);
+	}
+
+	#find(keys: string): ShortcutAction | null {
+		return SHORTCUTS.find((shortcut) => shortcut.keys === keys)?.action ?? null;
+	}
+}
