@@ -1,0 +1,89 @@
+/** One program in a throw-away bubblewrap sandbox: everything read-only, no network, no door. */
+import type { ChildProcessWithoutNullStreams } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import type { Readable, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { WireError } from '@agent-manager/protocol/errors.ts';
+import { wireError } from '#lib/domain/errors.ts';
+import type { Result } from '#lib/domain/result.ts';
+import { fail, ok } from '#lib/domain/result.ts';
+import { bubblewrapArguments } from './bubblewrap-arguments.ts';
+import type { HostFacts } from './bubblewrap-host.ts';
+import { shielded } from './inherited-descriptors.ts';
+import { makeLeaf, removeLeaf } from './cgroup.ts';
+import type { RunOnceSpec } from './driver.ts';
+import { collectTail, ONCE_ENV, ONCE_LIMITS } from './run-once.ts';
+
+/** Enters the control groups, opens the filter, becomes `bwrap`. */
+const ENTER_SCRIPT = `
+filter=$1 groups=$2
+shift 2
+while [ "$groups" -gt 0 ]; do echo 0 > "$1/cgroup.procs"; groups=$((groups - 1)); shift; done
+if [ -n "$filter" ]; then exec 5< "$filter"; fi
+exec "$@"
+`;
+
+export const runOnceInBubblewrap = async (
+	facts: HostFacts,
+	spec: RunOnceSpec,
+	argv: readonly string[],
+	stdio: { stdin?: Readable; stdout: Writable },
+	signal: AbortSignal
+): Promise<Result<{ exitCode: number; stderr: string }, WireError>> => {
+	if (signal.aborted) return fail(wireError('sandbox_start_failed', 'It was called off.'));
+	const leaf = await makeLeaf(facts.cgroups, `once-${randomUUID()}`, ONCE_LIMITS);
+	const inside = bubblewrapArguments(
+		facts.host,
+		[{ path: spec.mirrorObjectsPath }, { path: spec.worktreePath }],
+		{
+			workingDirectory: spec.worktreePath,
+			temporaryBytes: ONCE_LIMITS.memoryBytes,
+			seccompFd: facts.filterPath === null ? null : 5,
+			infoFd: null
+		},
+		argv
+	);
+	const groups = leaf.folders;
+	const child = spawn(
+		'/bin/sh',
+		[
+			...['-c', ENTER_SCRIPT, 'agent-manager-once', facts.filterPath ?? ''],
+			...[String(groups.length), ...groups, facts.bwrapPath, ...inside]
+		],
+		{
+			cwd: '/',
+			env: ONCE_ENV,
+			signal,
+			killSignal: 'SIGKILL',
+			stdio: shielded(['pipe', 'pipe', 'pipe'])
+		}
+	) as ChildProcessWithoutNullStreams;
+	const stderr = collectTail();
+	child.stderr.on('data', (chunk: Buffer) => stderr.add(chunk));
+	// A program may end without reading all its input: that is its right, not a failure.
+	if (stdio.stdin) void pipeline(stdio.stdin, child.stdin).catch(() => undefined);
+	else child.stdin.end();
+	child.stdin.on('error', () => undefined);
+	try {
+		const ended = new Promise<number>((resolve, reject) => {
+			child.once('error', reject);
+			child.once('close', (code) => resolve(code ?? 137));
+		});
+		const [exitCode] = await Promise.all([
+			ended,
+			pipeline(child.stdout, stdio.stdout, { end: false }).catch((error: unknown) => {
+				child.kill('SIGKILL');
+				throw error;
+			})
+		]);
+		return ok({ exitCode, stderr: stderr.text() });
+	} catch (error) {
+		const why = error instanceof Error ? error.message : String(error);
+		return fail(
+			wireError('sandbox_start_failed', `The program in the sandbox was cut off: ${why}`)
+		);
+	} finally {
+		await removeLeaf(leaf.folders);
+	}
+};

@@ -1,0 +1,164 @@
+/**
+ * The small processes around a bubblewrap sandbox, as POSIX shell texts that never change: everything
+ * that varies arrives as an argument. The shim is detached from the manager, holds the sandbox, and
+ * leaves a record in its folder, so that a manager started later finds out all that happened:
+ *
+ * | file | what |
+ * | --- | --- |
+ * | `sandbox.json` | labels, limits in force, boot id; written by the manager before the shim |
+ * | `shim` | the shim's line of `/proc/PID/stat`: pid and start time |
+ * | `info` | bubblewrap's JSON with the pid of the sandbox's first process |
+ * | `log`, `log.old` | what the runner printed; a fresh one is begun after 1,024 writes |
+ * | `exit` | `CODE OOM_KILLS`, by rename, once the sandbox is no more |
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { SandboxExit } from './driver.ts';
+
+/**
+ * Arguments: folder, file that counts kills for lack of memory or '', number of control groups, the
+ * groups, file with the system call filter or '', then `bwrap` and its arguments. Descriptor 3 of the
+ * caller is handed to the inside, to say that it is up.
+ */
+export const SHIM_SCRIPT = `
+dir=$1 oom_file=$2 groups=$3
+shift 3
+join=
+while [ "$groups" -gt 0 ]; do join="$join $1"; groups=$((groups - 1)); shift; done
+filter=$1
+shift
+cd / && umask 077
+read -r stat < /proc/$$/stat
+echo "$stat" > "$dir/shim"
+mkfifo "$dir/out" || exit 1
+enter() { for group in $join; do echo 0 > "$group/cgroup.procs"; done; }
+(
+	enter
+	exec 3>&- < "$dir/out" > /dev/null 2>&1
+	while dd bs=4096 count=1024 of="$dir/log"; do
+		[ -s "$dir/log" ] || break
+		mv "$dir/log" "$dir/log.old"
+	done
+	exec cat
+) &
+(
+	enter
+	umask 022
+	exec 4> "$dir/info"
+	if [ -n "$filter" ]; then exec 5< "$filter"; fi
+	exec "$@" < /dev/null > "$dir/out" 2>&1
+) &
+child=$!
+exec 3>&- > /dev/null 2>&1
+wait $child
+code=$?
+kills=0
+if [ -n "$oom_file" ]; then
+	while read -r key value; do [ "$key" = oom_kill ] && kills=$value; done < "$oom_file"
+fi
+echo "$code $kills" > "$dir/exit.new"
+mv "$dir/exit.new" "$dir/exit"
+`;
+
+/**
+ * First process inside: says on descriptor 3 that it is up, runs the program, passes SIGTERM on,
+ * reaps orphans, and ends with the program's exit code, which ends everything else inside.
+ */
+export const INIT_SCRIPT = `
+echo up >&3
+exec 3>&- 4>&- 5<&-
+"$@" &
+child=$!
+trap 'kill -TERM $child' TERM
+while :; do
+	wait $child
+	code=$?
+	kill -0 $child 2>/dev/null || exit $code
+done
+`;
+
+const recordSchema = z.object({
+	instance: z.string().min(1),
+	session: z.string().min(1),
+	epoch: z.int().min(1),
+	bootId: z.string(),
+	groups: z.array(z.string()),
+	limited: z.boolean(),
+	notes: z.array(z.string())
+});
+export type SandboxRecord = z.infer<typeof recordSchema>;
+
+const readOr = <T>(path: string, otherwise: T): string | T => {
+	try {
+		return readFileSync(path, 'utf8');
+	} catch {
+		return otherwise;
+	}
+};
+
+/** Null when the folder holds no sandbox of ours. */
+export const readRecord = (folder: string): SandboxRecord | null => {
+	try {
+		return recordSchema.parse(JSON.parse(readFileSync(join(folder, 'sandbox.json'), 'utf8')));
+	} catch {
+		return null;
+	}
+};
+
+interface ProcessStat {
+	pid: number;
+	parent: number;
+	/** In clock ticks since boot; with the pid it names one process for good. */
+	startTime: string;
+	zombie: boolean;
+}
+
+/** Parses a line of `/proc/PID/stat`; the name in it may hold spaces and brackets. */
+export const parseStat = (line: string): ProcessStat | null => {
+	const end = line.lastIndexOf(')');
+	const pid = Number(line.slice(0, line.indexOf(' ')));
+	const fields = line.slice(end + 2).split(' ');
+	const [status, parent] = fields;
+	const startTime = fields[19];
+	if (end < 0 || !Number.isInteger(pid) || pid < 1 || !startTime) return null;
+	return { pid, parent: Number(parent), startTime, zombie: status === 'Z' || status === 'X' };
+};
+
+const statOf = (pid: number): ProcessStat | null => parseStat(readOr(`/proc/${pid}/stat`, ''));
+
+export const currentBootId = (): string => readOr('/proc/sys/kernel/random/boot_id', '').trim();
+
+/** The shim's pid while it is that very process, otherwise null. */
+export const liveShim = (folder: string, bootId: string): number | null => {
+	const recorded = parseStat(readOr(join(folder, 'shim'), ''));
+	if (!recorded || bootId !== currentBootId()) return null;
+	const now = statOf(recorded.pid);
+	return now && !now.zombie && now.startTime === recorded.startTime ? recorded.pid : null;
+};
+
+/**
+ * Pid of the sandbox's first process, if the chain first process → bwrap → shim still stands: while
+ * the living shim has not collected its child, neither pid can have passed to somebody else.
+ */
+export const liveInit = (folder: string, bootId: string): number | null => {
+	const shim = liveShim(folder, bootId);
+	const pid = /"child-pid":\s*(\d+)/.exec(readOr(join(folder, 'info'), ''))?.[1];
+	if (shim === null || pid === undefined) return null;
+	const init = statOf(Number(pid));
+	const monitor = init && statOf(init.parent);
+	return monitor?.parent === shim ? Number(pid) : null;
+};
+
+/** How the sandbox ended, or null while the shim lives and has written nothing. */
+export const readExit = (folder: string, bootId: string): SandboxExit | null => {
+	const read = (): SandboxExit | null => {
+		const [code, kills] = readOr(join(folder, 'exit'), '').trim().split(' ').map(Number);
+		if (code === undefined || kills === undefined || Number.isNaN(code)) return null;
+		if (kills > 0 && code !== 0) return { cause: 'oom', exitCode: code };
+		return { cause: code > 128 && code <= 192 ? 'killed' : 'exited', exitCode: code };
+	};
+	const exit = read();
+	if (exit || liveShim(folder, bootId) !== null) return exit;
+	return read() ?? { cause: readRecord(folder) ? 'lost' : 'removed', exitCode: null };
+};
