@@ -8,6 +8,8 @@ import { PASSWORD_FILE, readLivePidFile, readLogTail } from './embedded-postgres
 
 const DATABASE = 'agent_manager';
 const POLL_MS = 5;
+const LEAVING_CHECKS = 20;
+const LEAVING_PAUSE_MS = 25;
 
 /** The server went away while we waited for it. */
 export class ServerEnded extends Error {
@@ -126,15 +128,28 @@ async function query<Row extends pg.QueryResultRow>(url: string, text: string): 
 	}
 }
 
+/**
+ * Are others connected? Asked again for a moment, since a connection that was just closed is
+ * listed until its server process has ended.
+ */
 export async function hasOtherClients(url: string): Promise<boolean> {
+	for (let left = LEAVING_CHECKS; left > 0; left--) {
+		if ((await countOtherClients(url)) === 0) return false;
+		await new Promise((resolve) => setTimeout(resolve, LEAVING_PAUSE_MS));
+	}
+	return true;
+}
+
+/** 0 when the server does not answer. */
+async function countOtherClients(url: string): Promise<number> {
 	try {
 		const [row] = await query<{ others: number }>(
 			url,
 			`select count(*)::int as others from pg_stat_activity
 			 where backend_type = 'client backend' and pid <> pg_backend_pid()`
 		);
-		return (row?.others ?? 0) > 0;
+		return row?.others ?? 0;
 	} catch {
-		return false;
+		return 0;
 	}
 }

@@ -160,6 +160,7 @@ describe('the embedded database', () => {
 		await pool.query('select 1');
 		expect(await server.stop({ unlessInUse: true })).toBe(false);
 		await close();
+		expect(await server.stop({ unlessInUse: true })).toBe(true);
 	});
 
 	it('waits for one that is still stopping', async () => {
