@@ -52,6 +52,7 @@ export interface ConnectionDeps {
 	/** A number in [0, 1). */
 	random: () => number;
 	pingMs?: number;
+	backoffMs?: { first: number; longest: number };
 }
 
 const doorUrl = (door: DoorAddress): string =>
@@ -145,7 +146,10 @@ export class Connection {
 		if (door.kind !== 'unix') return;
 		try {
 			this.#watcher = watch(dirname(door.socketPath), { persistent: false }, () => {
-				if (this.#socket === null && this.#retryTimer) this.#connect();
+				if (this.#socket !== null || !this.#retryTimer) return;
+				// The file is there a moment before somebody listens on it.
+				this.#attempts = 0;
+				this.#connect();
 			});
 			this.#watcher.on('error', () => this.#watcher?.close());
 		} catch (error) {
@@ -218,7 +222,7 @@ export class Connection {
 			this.#deps.handlers.onEnd(code === RUNNER_CLOSE.fenced ? 'fenced' : 'unauthorized');
 			return;
 		}
-		const { first, longest } = BACKOFF_MS;
+		const { first, longest } = this.#deps.backoffMs ?? BACKOFF_MS;
 		const waitMs = Math.min(first * 2 ** this.#attempts, longest) * (0.5 + this.#deps.random() / 2);
 		this.#attempts += 1;
 		if (code !== null) this.#deps.log('info', 'connection lost', { code });

@@ -36,5 +36,12 @@ const main = async (log: Log): Promise<number> => {
 	}
 };
 
+/** The SDK warns that full autonomy asks nobody; questions and plans are asked all the same. */
+const KNOWN_WARNING = 'CLAUDE_SDK_CAN_USE_TOOL_SHADOWED';
+
 const log = createLog(process.stdout, () => new Date());
+process.removeAllListeners('warning');
+process.on('warning', (warning: Error & { code?: string }) => {
+	if (warning.code !== KNOWN_WARNING) log('warn', warning.message);
+});
 process.exit(await main(log));

@@ -29,6 +29,8 @@ export class FakeDoor {
 	committing = true;
 	/** Commits are not acknowledged while this is false. */
 	acking = true;
+	/** False: as if the manager hung. */
+	answerPings = true;
 	/** Upgrades are answered with this status while it is set. */
 	refuseWith: number | null = null;
 	agent: AgentOptions;
@@ -66,7 +68,11 @@ export class FakeDoor {
 			this.#sockets.add(socket);
 			socket.on('close', () => this.#sockets.delete(socket));
 		});
-		const upgrades = new WebSocketServer({ noServer: true, perMessageDeflate: false });
+		const upgrades = new WebSocketServer({
+			noServer: true,
+			perMessageDeflate: false,
+			autoPong: this.answerPings
+		});
 		server.on('upgrade', (request, socket, head) => {
 			this.headers.push(request.headers);
 			if (this.refuseWith !== null) {
