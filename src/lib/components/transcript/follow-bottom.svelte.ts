@@ -1,0 +1,122 @@
+/**
+ * Keeps a scroller at its end while its content grows. Only a person's own gesture ends that: a
+ * wheel, a finger, a key or the scroll bar. Coming back to the end begins it again.
+ */
+import { untrack } from 'svelte';
+import type { Block } from '#lib/domain/transcript-blocks.ts';
+
+/** This near to the end counts as the end, in pixels. */
+const NEAR = 24;
+/** How long after a gesture a scroll is its consequence: a flick on a phone rolls on. */
+const GESTURE_MS = 1_200;
+const SCROLL_KEYS = new Set(['ArrowUp', 'ArrowDown', 'PageUp', 'PageDown', 'Home', 'End', ' ']);
+
+export class FollowBottom {
+	following = $state(true);
+	#scroller: HTMLElement | null = null;
+	#gestureAt = -Infinity;
+	#touching = false;
+	/** The block that was last when the end was left. */
+	#leftAt = $state<string | null>(null);
+	#lastKey: string | null = null;
+
+	/** Begins to watch; returns how to stop. */
+	attach(scroller: HTMLElement, content: HTMLElement): () => void {
+		this.#scroller = scroller;
+		const resize = new ResizeObserver(() => this.#stick());
+		resize.observe(content);
+		resize.observe(scroller);
+		const gesture = (): void => {
+			this.#gestureAt = performance.now();
+		};
+		const touch = (): void => {
+			this.#touching = true;
+			gesture();
+		};
+		const release = (): void => {
+			this.#touching = false;
+			gesture();
+		};
+		const key = (event: KeyboardEvent): void => {
+			if (SCROLL_KEYS.has(event.key)) gesture();
+		};
+		const wheel = (event: WheelEvent): void => {
+			gesture();
+			// Left at once: content that grows before the scroll event must not pull back.
+			if (event.deltaY < 0 && scroller.scrollTop > 0) this.#leave();
+		};
+		const drag = (event: PointerEvent): void => {
+			if (event.buttons > 0) gesture();
+		};
+		const scrolled = (): void => this.#onScroll();
+		const passive = { passive: true };
+		scroller.addEventListener('wheel', wheel, passive);
+		scroller.addEventListener('touchmove', touch, passive);
+		scroller.addEventListener('touchend', release, passive);
+		scroller.addEventListener('pointerdown', gesture, passive);
+		scroller.addEventListener('pointermove', drag, passive);
+		scroller.addEventListener('keydown', key);
+		scroller.addEventListener('scroll', scrolled, passive);
+		this.#stick();
+		return () => {
+			resize.disconnect();
+			scroller.removeEventListener('wheel', wheel);
+			scroller.removeEventListener('touchmove', touch);
+			scroller.removeEventListener('touchend', release);
+			scroller.removeEventListener('pointerdown', gesture);
+			scroller.removeEventListener('pointermove', drag);
+			scroller.removeEventListener('keydown', key);
+			scroller.removeEventListener('scroll', scrolled);
+			this.#scroller = null;
+		};
+	}
+
+	/** Goes to the end and follows it again. */
+	resume(): void {
+		this.#gestureAt = -Infinity;
+		this.following = true;
+		this.#leftAt = null;
+		this.#stick();
+	}
+
+	/** How many blocks came since the end was left. Also notes which is last now. */
+	countAfter(blocks: Block[]): number {
+		const leftAt = this.#leftAt;
+		this.#lastKey = blocks.at(-1)?.key ?? null;
+		if (this.following) {
+			// The list draws its new rows first; only then is there an end to go to.
+			untrack(() => requestAnimationFrame(() => this.#stick()));
+			return 0;
+		}
+		for (let index = blocks.length - 1; index >= 0; index--) {
+			if (blocks[index]?.key === leftAt) return blocks.length - 1 - index;
+		}
+		return 0;
+	}
+
+	#leave(): void {
+		if (!this.following) return;
+		this.#leftAt = this.#lastKey;
+		this.following = false;
+	}
+
+	#stick(): void {
+		const scroller = this.#scroller;
+		if (!scroller || !this.following || this.#touching) return;
+		scroller.scrollTop = scroller.scrollHeight;
+	}
+
+	#onScroll(): void {
+		const scroller = this.#scroller;
+		if (!scroller) return;
+		const rest = scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop;
+		if (rest <= NEAR) {
+			this.following = true;
+			this.#leftAt = null;
+		} else if (this.#touching || performance.now() - this.#gestureAt < GESTURE_MS) {
+			this.#leave();
+		} else {
+			this.#stick();
+		}
+	}
+}

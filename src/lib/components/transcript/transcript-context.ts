@@ -1,0 +1,11 @@
+/** What every card of a transcript may ask for, without each row passing it on. */
+import { createContext } from 'svelte';
+import type { Session } from '@agent-manager/protocol/session.ts';
+import type { TranscriptController } from '#lib/state/transcript-controller.svelte.ts';
+
+export interface TranscriptContext {
+	readonly controller: TranscriptController;
+	readonly session: Session | null;
+}
+
+export const [useTranscript, provideTranscript] = createContext<TranscriptContext>();

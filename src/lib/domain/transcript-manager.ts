@@ -1,0 +1,169 @@
+/** What the manager states, as far as a reader of the conversation wants to know it. */
+import {
+	managerEventSchemas,
+	type ManagerEventPayload,
+	type ManagerEventType,
+	type SessionEvent
+} from '@agent-manager/protocol/events.ts';
+import type { WireError } from '@agent-manager/protocol/errors.ts';
+import { cleanLine, cleanText } from './clean-text.ts';
+import { foldCutOff } from './transcript-cut-off.ts';
+import { queueMessage } from './transcript-messages.ts';
+import { settleRequest } from './transcript-requests.ts';
+import { addBlock, type TranscriptState } from './transcript-state.ts';
+import {
+	addDivider,
+	addNotice,
+	closeTurn,
+	eventKey,
+	interruptOpenTools
+} from './transcript-turns.ts';
+
+type Fold<T extends ManagerEventType> = (
+	state: TranscriptState,
+	payload: ManagerEventPayload<T>,
+	event: SessionEvent
+) => void;
+
+const startWords: Record<ManagerEventPayload<'session.start_requested'>['reason'], string | null> =
+	{
+		created: null,
+		retry: 'Start retried',
+		resume: 'Resumed in a fresh sandbox',
+		wake: 'Woken up in a fresh sandbox',
+		recover: 'Recovered in a fresh sandbox'
+	};
+
+const exitWords: Record<ManagerEventPayload<'sandbox.exited'>['cause'], string> = {
+	exited: 'The sandbox ended by itself',
+	killed: 'The sandbox was killed',
+	oom: 'The sandbox ran out of memory',
+	removed: 'The sandbox was removed from outside',
+	engine: 'The sandbox went down with its engine',
+	lost: 'The sandbox is gone'
+};
+
+const minutes = (seconds: number): string =>
+	seconds >= 120 ? `${Math.round(seconds / 60)} minutes` : `${Math.round(seconds)} seconds`;
+
+const addError = (
+	state: TranscriptState,
+	event: SessionEvent,
+	tone: 'warning' | 'error',
+	error: WireError
+): void =>
+	addNotice(state, event, {
+		tone,
+		title: cleanText(error.message),
+		hint: error.hint === undefined ? null : cleanText(error.hint)
+	});
+
+const ended =
+	(words: string) =>
+	(state: TranscriptState, _payload: unknown, event: SessionEvent): void => {
+		closeTurn(state, event, 'interrupted');
+		addDivider(state, event, words);
+	};
+
+const foldExit: Fold<'sandbox.exited'> = (state, { cause, exitCode, expected }, event) => {
+	interruptOpenTools(state, event.ts);
+	if (expected) return;
+	const code = exitCode === null ? '' : ` (exit code ${exitCode})`;
+	addNotice(state, event, {
+		tone: 'error',
+		title: `${exitWords[cause]}${code}`,
+		hint: 'Resume the session: conversation and files are kept.'
+	});
+};
+
+const foldCommits: Fold<'commits.collected'> = (state, payload, event) => {
+	const { head, commitCount, fastForward } = payload;
+	const isNews = head !== state.commitsHead && commitCount > 0;
+	state.commitsHead = head;
+	if (!isNews) return;
+	addBlock(
+		state,
+		{
+			kind: 'commits',
+			key: eventKey(event),
+			seq: event.seq,
+			ts: event.ts,
+			head: cleanLine(head, 64),
+			commitCount,
+			fastForward
+		},
+		null
+	);
+};
+
+const folds: { [T in ManagerEventType]: Fold<T> | null } = {
+	'session.created': (state) => {
+		// The log's beginning: what was spent before it is known.
+		state.totalCostUsd ??= 0;
+	},
+	'session.start_requested': (state, { reason }, event) => {
+		closeTurn(state, event, 'unknown');
+		const words = startWords[reason];
+		if (words !== null) addDivider(state, event, words);
+	},
+	'step.started': null,
+	'step.logged': null,
+	'step.finished': null,
+	'step.failed': null,
+	'worktree.created': null,
+	'sandbox.started': null,
+	'sandbox.exited': foldExit,
+	'message.accepted': (state, payload, event) => queueMessage(state, event, payload),
+	'message.cut_off': (state, payload, event) => foldCutOff(state, event, payload),
+	'interrupt.requested': (state) => {
+		state.interruptAsked = true;
+	},
+	'request.decided': (state, { requestId, decision, message }) =>
+		settleRequest(state, requestId, decision === 'allow' ? 'allowed' : 'denied', message),
+	'commits.collected': foldCommits,
+	'commits.collect_failed': (state, { error }, event) => addError(state, event, 'warning', error),
+	'session.settled': null,
+	'session.limit_reached': (state, { error }, event) => addError(state, event, 'warning', error),
+	'session.limit_lifted': (state, _payload, event) =>
+		addDivider(state, event, 'The limit is lifted'),
+	'session.idled': (state, { afterSeconds }, event) => {
+		closeTurn(state, event, 'unknown');
+		addDivider(state, event, `Nothing heard for ${minutes(afterSeconds)}`);
+	},
+	'session.slept': (state, { afterSeconds }, event) =>
+		addDivider(state, event, `Asleep after ${minutes(afterSeconds)} of silence`),
+	'session.stop_requested': null,
+	'session.stopped': ended('Stopped'),
+	'session.finish_requested': null,
+	'session.finished': ended('Finished'),
+	'session.failed': (state, { error }, event) => {
+		closeTurn(state, event, 'unknown');
+		addError(state, event, 'error', error);
+	},
+	'session.purge_requested': null,
+	'egress.denied': (state, { host, port, reason }, event) =>
+		addNotice(state, event, {
+			// Once for each host and turn: a package manager knocks many times.
+			key: `egress:${state.turn?.startedAt ?? ''}:${host}:${port}`,
+			tone: 'warning',
+			title: `Blocked a connection to ${cleanLine(host, 200)}:${port}`,
+			detail: reason
+		}),
+	'frame.rejected': (state, { message }, event) =>
+		addNotice(state, event, {
+			tone: 'warning',
+			title: 'The sandbox said something that was not accepted',
+			detail: message
+		})
+};
+
+/** False when the type is none of the manager's, or its payload can't be read. */
+export const foldManager = (state: TranscriptState, event: SessionEvent): boolean => {
+	if (!Object.hasOwn(folds, event.type)) return false;
+	const type = event.type as ManagerEventType;
+	const parsed = managerEventSchemas[type].safeParse(event.payload);
+	if (!parsed.success) return false;
+	const fold = folds[type] as Fold<never> | null;
+	fold?.(state, parsed.data as never, event);
+	return true;
+};

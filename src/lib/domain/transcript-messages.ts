@@ -1,0 +1,46 @@
+/**
+ * What a person or an orchestrator said. A message is accepted long before the agent begins with it
+ * when a turn is open: until then it stands in the queue, and its place in the transcript is where
+ * its turn begins.
+ */
+import { cleanText } from './clean-text.ts';
+import type { UserBlock } from './transcript-blocks.ts';
+import { addBlock, type TranscriptState } from './transcript-state.ts';
+import type { SessionEvent, ManagerEventPayload } from '@agent-manager/protocol/events.ts';
+
+const messageKey = (commandId: string): string => `message:${commandId}`;
+
+export const queueMessage = (
+	state: TranscriptState,
+	event: SessionEvent,
+	{ commandId, text, from }: ManagerEventPayload<'message.accepted'>
+): void => {
+	const key = messageKey(commandId);
+	if (state.spots.has(key) || state.queued.some((queued) => queued.key === key)) return;
+	state.queued = [
+		...state.queued,
+		{
+			kind: 'user',
+			key,
+			seq: event.seq,
+			ts: event.ts,
+			commandId,
+			text: cleanText(text),
+			from,
+			delivery: 'queued'
+		}
+	];
+};
+
+/** Takes a message out of the queue and puts it where the transcript now is. */
+export const deliverMessage = (
+	state: TranscriptState,
+	commandId: string,
+	delivery: UserBlock['delivery']
+): void => {
+	const key = messageKey(commandId);
+	const message = state.queued.find((queued) => queued.key === key);
+	if (!message) return;
+	state.queued = state.queued.filter((queued) => queued !== message);
+	addBlock(state, { ...message, delivery }, null);
+};

@@ -1,0 +1,176 @@
+/**
+ * A session's transcript for its page: folds the window of events that the session's controller
+ * holds, puts what is being said behind it, and remembers which cards a person opened. Events are
+ * folded once; only when the window changes at its old end is it folded anew.
+ */
+import { SvelteSet } from 'svelte/reactivity';
+import type { PartialMessage } from '@agent-manager/protocol/delta.ts';
+import type { SessionEvent } from '@agent-manager/protocol/events.ts';
+import { EMPTY_TRANSCRIPT_HASH, extendTranscriptHash } from '#lib/domain/canonical-json.ts';
+import { activityOf } from '#lib/domain/transcript-activity.ts';
+import type { Activity, Block, Todo } from '#lib/domain/transcript-blocks.ts';
+import { unstoredPartials, withLiveBlocks } from '#lib/domain/transcript-partials.ts';
+import { blocksOf, emptyTranscript, type TranscriptCarry } from '#lib/domain/transcript-state.ts';
+import { foldEvents, foldInto } from '#lib/domain/transcript.ts';
+
+/** Runs a task when the page has nothing better to do. Returns how to call it off. */
+type WhenIdle = (task: () => void) => () => void;
+
+const HASHED_AT_ONCE = 200;
+
+const whenIdle: WhenIdle = (task) => {
+	if (typeof requestIdleCallback === 'function') {
+		const id = requestIdleCallback(task, { timeout: 2_000 });
+		return () => cancelIdleCallback(id);
+	}
+	const id = setTimeout(task, 100);
+	return () => clearTimeout(id);
+};
+
+/** Which events the hash covers. */
+export interface HashedWindow {
+	first: number;
+	head: number;
+	hash: string;
+}
+
+export class TranscriptController {
+	blocks = $state.raw<Block[]>([]);
+	todos = $state.raw<Todo[]>([]);
+	activity = $state.raw<Activity>({ kind: 'idle' });
+	/** When the open turn began, ISO 8601; null between turns or when that is before the window. */
+	turnStartedAt = $state.raw<string | null>(null);
+	interruptAsked = $state(false);
+	/** Trails the events: computed when the page is idle. */
+	hashed = $state.raw<HashedWindow | null>(null);
+	/** How often older events were put before the others: a list keeps its place then. */
+	prepends = $state(0);
+
+	readonly #opened = new SvelteSet<string>();
+	readonly #closed = new SvelteSet<string>();
+	readonly #whenIdle: WhenIdle;
+	#events: SessionEvent[] = [];
+	#partials: PartialMessage[] = [];
+	#carry: TranscriptCarry | undefined;
+	#state = emptyTranscript();
+	#stored: Block[] | null = null;
+	#hashedCount = 0;
+	#hash = EMPTY_TRANSCRIPT_HASH;
+	#cancelHash: (() => void) | null = null;
+
+	constructor(idle: WhenIdle = whenIdle) {
+		this.#whenIdle = idle;
+	}
+
+	/** Starts over with a window of events, oldest first, and what is being said after them. */
+	reset(events: SessionEvent[], partials: PartialMessage[], carry?: TranscriptCarry): void {
+		this.#carry = carry;
+		this.#fold(events);
+		this.#partials = partials;
+		this.#publish();
+	}
+
+	/** Takes in events that follow the window. */
+	append(events: SessionEvent[]): void {
+		for (const event of events) {
+			if (event.seq <= this.#state.head) continue;
+			foldInto(this.#state, event);
+			this.#events.push(event);
+		}
+		this.#stored = null;
+		this.#publish();
+	}
+
+	/** Takes in events that come right before the window. */
+	prepend(older: SessionEvent[]): void {
+		const first = this.#events[0]?.seq ?? Infinity;
+		const before = older.filter((event) => event.seq < first);
+		if (before.length === 0) return;
+		this.#carry = undefined;
+		this.#fold([...before, ...this.#events]);
+		this.prepends += 1;
+		this.#publish();
+	}
+
+	setPartials(partials: PartialMessage[]): void {
+		if (partials === this.#partials) return;
+		this.#partials = partials;
+		this.#publish();
+	}
+
+	/** Makes the transcript that of this window, with the least work: what is known stays folded. */
+	sync(events: SessionEvent[], partials: PartialMessage[]): void {
+		const first = events[0]?.seq;
+		const known = this.#events[0]?.seq;
+		const follows = (events.at(-1)?.seq ?? 0) >= this.#state.head;
+		this.#partials = partials;
+		if (first === undefined || known === undefined || !follows || first > this.#state.head + 1) {
+			this.reset(events, partials);
+		} else if (first < known) {
+			this.prepend(events.filter((event) => event.seq < known));
+			this.append(events.slice(this.#state.head + 1 - first));
+		} else if (first === known) {
+			this.append(events.slice(this.#state.head + 1 - first));
+		} else {
+			this.reset(events, partials);
+		}
+	}
+
+	/** Whether a card is open: as the person left it, else as its kind begins. */
+	isOpen(key: string, initially: boolean): boolean {
+		return initially ? !this.#closed.has(key) : this.#opened.has(key);
+	}
+
+	setOpen(key: string, open: boolean): void {
+		if (open) {
+			this.#opened.add(key);
+			this.#closed.delete(key);
+		} else {
+			this.#closed.add(key);
+			this.#opened.delete(key);
+		}
+	}
+
+	dispose(): void {
+		this.#cancelHash?.();
+		this.#cancelHash = null;
+	}
+
+	#fold(events: SessionEvent[]): void {
+		this.#events = events.slice();
+		this.#state = foldEvents(this.#events, this.#carry);
+		this.#stored = null;
+		this.#hashedCount = 0;
+		this.#hash = EMPTY_TRANSCRIPT_HASH;
+	}
+
+	#publish(): void {
+		const state = this.#state;
+		this.#stored ??= blocksOf(state);
+		const partials = unstoredPartials(state, this.#partials);
+		this.blocks = withLiveBlocks(this.#stored, partials, state.queued);
+		this.todos = state.todos;
+		this.activity = activityOf(state, partials);
+		this.turnStartedAt = state.turn?.startedAt ?? null;
+		this.interruptAsked = state.interruptAsked;
+		this.#hashLater();
+	}
+
+	#hashLater(): void {
+		if (this.#cancelHash || this.#hashedCount >= this.#events.length) return;
+		this.#cancelHash = this.#whenIdle(() => {
+			this.#cancelHash = null;
+			const end = Math.min(this.#events.length, this.#hashedCount + HASHED_AT_ONCE);
+			for (const event of this.#events.slice(this.#hashedCount, end)) {
+				this.#hash = extendTranscriptHash(this.#hash, event);
+			}
+			this.#hashedCount = end;
+			if (end < this.#events.length) {
+				this.#hashLater();
+				return;
+			}
+			const first = this.#events[0]?.seq ?? 0;
+			this.hashed = { first, head: this.#state.head, hash: this.#hash };
+		});
+	}
+}
