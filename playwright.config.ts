@@ -7,7 +7,7 @@ const executablePath = chromiumPath();
 export default defineConfig({
 	testDir: 'tests/e2e',
 	testMatch: '**/*.e2e.ts',
-	outputDir: 'test-results',
+	outputDir: 'test-results/e2e',
 	fullyParallel: false,
 	workers: 1,
 	timeout: 120_000,

@@ -24,8 +24,10 @@ const COMPOSERS = ['sessions', 'repos', 'health'];
 /** @type {Layer[]} */
 export const LAYERS = [
 	{ name: 'protocol', path: /^packages\/protocol\/src\//, mayImport: [], packages: /^zod$/ },
-	{ name: 'runner', path: /^packages\/runner\/src\//, mayImport: ['protocol'] },
-	{ name: 'domain', path: /^src\/lib\/domain\//, mayImport: ['protocol'], packages: /^$/ },
+	// The one thing of the runner that the manager reads: what a dead sandbox left behind.
+	{ name: 'outbox', path: /^packages\/runner\/src\/outbox-codec\.ts$/, mayImport: ['protocol'] },
+	{ name: 'runner', path: /^packages\/runner\/src\//, mayImport: ['protocol', 'outbox'] },
+	{ name: 'domain', path: /^src\/lib\/domain\//, mayImport: ['protocol'], packages: /^zod$/ },
 	{ name: 'types', path: /^src\/lib\/types\//, mayImport: ['protocol', 'domain'], packages: /^$/ },
 
 	{
@@ -60,7 +62,7 @@ export const LAYERS = [
 	...COMPOSERS.map((name) => ({
 		name,
 		path: new RegExp(`^src/lib/server/${name}/`),
-		mayImport: ['protocol', 'domain', 'base', ...PEERS]
+		mayImport: ['protocol', 'domain', 'base', 'outbox', ...PEERS]
 	})),
 	{
 		name: 'orchestrator',
@@ -88,7 +90,7 @@ export const LAYERS = [
 	},
 	{
 		name: 'endpoints',
-		path: /^src\/routes\/(.*\/)?\+(server|page\.server|layout\.server)\.ts$/,
+		path: /^src\/(params\/|routes\/(.*\/)?\+(server|page\.server|layout\.server)\.ts$)/,
 		mayImport: ['protocol', 'domain', 'base', 'access', 'api', ...COMPOSERS]
 	},
 
@@ -113,7 +115,7 @@ export const LAYERS = [
 	},
 	{
 		name: 'pages',
-		path: /^src\/(routes|params)\//,
+		path: /^src\/routes\//,
 		mayImport: ['protocol', 'domain', 'types', 'state', 'ui', 'components', 'views'],
 		packages: BROWSER
 	},
@@ -122,7 +124,7 @@ export const LAYERS = [
 ];
 
 /** Code that must belong to a layer. What is outside (scripts, tests, configuration) is free. */
-export const LAYERED = /^(src|packages|adapter)\//;
+export const LAYERED = /^(src|packages\/[\w-]+\/src|adapter)\//;
 
 /** Files the rule does not look at. */
 export const UNLAYERED = /\.test\.ts$|(^|\/)tests?\/|\.d\.ts$/;

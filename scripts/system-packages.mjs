@@ -31,6 +31,9 @@ function aptGet(prefix, args) {
 		...prefix,
 		'env',
 		'DEBIAN_FRONTEND=noninteractive',
+		// What is installed is not started: a private Docker engine serves the tests.
+		'RUNLEVEL=1',
+		'SYSTEMD_OFFLINE=1',
 		'apt-get',
 		...args
 	];

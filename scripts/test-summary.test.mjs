@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest';
+import { addSummaries, readPlaywright, readVitest, summaryLines } from './test-summary.mjs';
+
+const vitestFile = (
+	/** @type {string[]} */ statuses,
+	status = 'passed',
+	title = (/** @type {number} */ index) => `test ${index}`
+) => ({
+	name: 'a.test.ts',
+	status,
+	message: '',
+	assertionResults: statuses.map((each, index) => ({ status: each, fullName: title(index) }))
+});
+
+describe('Vitest', () => {
+	it('counts each status, and takes the reason from the note', () => {
+		const report = { testResults: [vitestFile(['passed', 'failed', 'skipped', 'pending'])] };
+		expect(readVitest(report, { 'test 2': 'no engine' }, 1)).toEqual({
+			passed: 1,
+			failed: ['test 1'],
+			skipped: [
+				{ name: 'test 2', reason: 'no engine' },
+				{ name: 'test 3', reason: 'no reason given' }
+			]
+		});
+	});
+
+	it('takes the reason of a skipped suite from its title', () => {
+		const title = () => 'docker (skipped: needs root (uid 0)) starts';
+		const report = { testResults: [vitestFile(['skipped'], 'passed', title)] };
+		expect(readVitest(report, {}, 0).skipped[0]?.reason).toBe('needs root (uid 0)');
+	});
+
+	it('counts a file that could not be loaded as failed', () => {
+		expect(readVitest({ testResults: [vitestFile([], 'failed')] }, {}, 1).failed).toHaveLength(1);
+	});
+
+	it('counts a failed set-up as failed, though its tests are only skipped', () => {
+		const report = { testResults: [vitestFile(['skipped'], 'failed')] };
+		expect(readVitest(report, {}, 1).failed).toEqual(['a.test.ts: its set-up failed']);
+	});
+
+	it('counts a run without a report, or with an error outside of tests, as failed', () => {
+		expect(readVitest(null, {}, 1).failed).toHaveLength(1);
+		expect(readVitest({ testResults: [vitestFile(['passed'])] }, {}, 1).failed).toHaveLength(1);
+	});
+});
+
+describe('Playwright', () => {
+	const spec = (/** @type {string} */ title, /** @type {string} */ status, annotations = []) => ({
+		title,
+		tests: [{ status, annotations }]
+	});
+
+	it('counts through nested suites', () => {
+		const skip = /** @type {never[]} */ (
+			/** @type {unknown} */ ([{ type: 'skip', description: 'no Docker' }])
+		);
+		const report = {
+			suites: [
+				{
+					title: 'a.e2e.ts',
+					specs: [spec('one', 'expected')],
+					suites: [
+						{ title: 'inner', specs: [spec('two', 'unexpected'), spec('three', 'skipped', skip)] }
+					]
+				}
+			]
+		};
+		expect(readPlaywright(report, 1)).toEqual({
+			passed: 1,
+			failed: ['a.e2e.ts > inner > two'],
+			skipped: [{ name: 'a.e2e.ts > inner > three', reason: 'no Docker' }]
+		});
+	});
+
+	it('counts errors outside of tests as failed', () => {
+		expect(readPlaywright({ errors: [{ message: 'no' }] }, 1).failed).toEqual(['playwright: no']);
+		expect(readPlaywright(null, 1).failed).toHaveLength(1);
+	});
+});
+
+describe('the closing line', () => {
+	it('stands alone, after the reasons', () => {
+		const one = { passed: 2, failed: ['x'], skipped: [{ name: 'y', reason: 'no engine' }] };
+		const lines = summaryLines(addSummaries([one, { passed: 1, failed: [], skipped: [] }]));
+		expect(lines).toEqual([
+			'Skipped 1: no engine',
+			'  - y',
+			'Failed:',
+			'  - x',
+			'3 passed, 1 failed, 1 skipped'
+		]);
+	});
+});
