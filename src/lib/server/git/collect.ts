@@ -58,7 +58,7 @@ export const collectArgv = (args: CollectArguments): string[] => [
 	'collect',
 	args.worktreePath,
 	args.branchName,
-	args.knownTip ?? '-',
+	args.knownTip ?? args.baseCommit,
 	args.baseCommit,
 	...(args.knownTip === null ? [] : [args.knownTip])
 ];
@@ -182,7 +182,8 @@ export const importBundle = (
 			if (!indexed.ok) return indexed;
 			await rollUpPacks(git, mirrorPath);
 		}
-		if (value.kind === 'unchanged' || value.kind === 'missing' || value.tip === before.value) {
+		const known = before.value ?? baseCommit;
+		if (value.kind === 'unchanged' || value.kind === 'missing' || value.tip === known) {
 			const head = before.value;
 			if (head === null) return ok({ head, commitCount: 0, changed: false, fastForward: true });
 			const count = await commitCount(git, mirrorPath, baseCommit, head);

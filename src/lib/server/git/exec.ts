@@ -170,7 +170,7 @@ const runToEnd = (
 		feed(child, run.stdin);
 	});
 
-const describeFailure = (ended: Ended, what: string): WireError => {
+const describeFailure = (ended: Ended, { what, protocols = [] }: GitRun): WireError => {
 	if (ended.spawnError?.code === 'ENOENT') {
 		return wireError('git_missing', 'The program “git” is not on the PATH.');
 	}
@@ -187,7 +187,7 @@ const describeFailure = (ended: Ended, what: string): WireError => {
 		case 'output':
 			return wireError('git_failed', `Could not ${what}: git said more than we take.`);
 		case null:
-			return classifyGitFailure(ended.stderr, what);
+			return classifyGitFailure(ended.stderr, what, protocols.length > 0);
 	}
 };
 
@@ -214,7 +214,7 @@ export const createGit = (options: GitOptions = {}): Git => {
 			];
 			const ended = await runToEnd(program, [...place, ...run.args], env, run);
 			const accepted = ended.exitCode === 0 || run.acceptExitCodes?.includes(ended.exitCode ?? -1);
-			if (!accepted || ended.stopped !== null) return fail(describeFailure(ended, run.what));
+			if (!accepted || ended.stopped !== null) return fail(describeFailure(ended, run));
 			return ok({ exitCode: ended.exitCode ?? 0, stdout: ended.stdout, stderr: ended.stderr });
 		},
 		async sshHostName(host) {

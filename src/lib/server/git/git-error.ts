@@ -63,10 +63,14 @@ const HINTS: readonly (readonly [RegExp, string])[] = [
 	[/requested URL returned error: 403/i, 'The account in use has no access to this repository.']
 ];
 
-/** The error for a git that ended with a failure. `what` is what we were doing: “fetch the repo”. */
-export const classifyGitFailure = (stderr: string, what: string): WireError => {
-	const code = PATTERNS.find(([, pattern]) => pattern.test(stderr))?.[0] ?? 'git_failed';
+/**
+ * The error for a git that ended with a failure. `what` is what we were doing: “fetch the repo”.
+ * Only work with a remote can fail for the remote's reasons.
+ */
+export const classifyGitFailure = (stderr: string, what: string, remote: boolean): WireError => {
+	const found = PATTERNS.find(([, pattern]) => pattern.test(stderr))?.[0] ?? 'git_failed';
+	const code = remote || found === 'disk_full' ? found : 'git_failed';
 	const reason = readableStderr(stderr) || 'git gave no reason';
-	const hint = HINTS.find(([pattern]) => pattern.test(stderr))?.[1];
+	const hint = remote ? HINTS.find(([pattern]) => pattern.test(stderr))?.[1] : undefined;
 	return wireError(code, `Could not ${what}: ${reason}`, hint === undefined ? {} : { hint });
 };
