@@ -158,12 +158,19 @@ export function readConversation(request: MessagesRequest): Conversation {
 	]
 		.map((block) => block.text ?? '')
 		.join('\n');
-	const deferredList = /deferred tools are now available[^\n]*\n([\s\S]*?)(?:\n\n|$)/.exec(told)?.[1];
+	const deferredList = /deferred tools are now available[^\n]*\n([\s\S]*?)(?:\n\n|$)/.exec(
+		told
+	)?.[1];
 	return {
 		turns: readTurns(request.messages),
 		cwd: /(?:Primary w|W)orking directory: ([^\n]+)/.exec(told)?.[1]?.trim() ?? null,
 		tools: new Set((request.tools ?? []).flatMap((tool) => (tool.name ? [tool.name] : []))),
-		deferred: new Set((deferredList ?? '').split('\n').map((line) => line.trim()).filter(Boolean)),
+		deferred: new Set(
+			(deferredList ?? '')
+				.split('\n')
+				.map((line) => line.trim())
+				.filter(Boolean)
+		),
 		planFile: /(\/[^\s`'"]+\/plans\/[^\s`'"]+\.md)/.exec(told)?.[1] ?? null
 	};
 }

@@ -36,7 +36,10 @@ async function makeRepo(): Promise<string> {
 	await git(cwd, 'init', '-q', '-b', 'main');
 	await git(cwd, 'config', 'user.name', 'Tester');
 	await git(cwd, 'config', 'user.email', 'tester@localhost');
-	await writeFile(join(cwd, 'README.md'), '# Fixture\n\nA small repository to try things on, with a readme.\n');
+	await writeFile(
+		join(cwd, 'README.md'),
+		'# Fixture\n\nA small repository to try things on, with a readme.\n'
+	);
 	await writeFile(join(cwd, 'main.py'), 'def main():\n    return 1\n');
 	await git(cwd, 'add', '-A');
 	await git(cwd, 'commit', '-qm', 'Begin');
@@ -114,7 +117,9 @@ function startAgent(cwd: string, options: Partial<Options> & { home?: string } =
 
 const lastWords = (messages: SDKMessage[]): string => {
 	const result = messages.at(-1);
-	return result?.type === 'result' && result.subtype === 'success' ? result.result : JSON.stringify(result);
+	return result?.type === 'result' && result.subtype === 'success'
+		? result.result
+		: JSON.stringify(result);
 };
 
 interface SeenTool {

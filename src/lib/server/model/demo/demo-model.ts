@@ -129,7 +129,9 @@ export function createDemoModel(options: DemoModelOptions = {}): DemoModel {
 			.digest('base64');
 		const fault = reply.fault && strikes(reply.fault, key) ? reply.fault : null;
 		if (fault?.kind === 'status') {
-			sendError(res, fault.status, fault.errorType, fault.message, fault.headers);
+			// Behind the door a refused credential is a 403, whichever upstream refuses it.
+			const status = hooks && fault.status === 401 ? 403 : fault.status;
+			sendError(res, status, fault.errorType, fault.message, fault.headers);
 			hooks?.onError?.(fault.status, fault.message, fault.headers);
 			return;
 		}

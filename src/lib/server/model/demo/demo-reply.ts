@@ -13,7 +13,8 @@ function objectFor(schema: unknown, words: string): Record<string, unknown> {
 	if (typeof properties !== 'object' || properties === null) return {};
 	return Object.fromEntries(
 		Object.entries(properties).map(([key, value]: [string, unknown]) => {
-			const type = typeof value === 'object' && value !== null && 'type' in value ? value.type : null;
+			const type =
+				typeof value === 'object' && value !== null && 'type' in value ? value.type : null;
 			if (type === 'boolean') return [key, false];
 			if (type === 'number' || type === 'integer') return [key, 0];
 			if (type === 'array') return [key, []];
@@ -43,8 +44,12 @@ export function demoReply(request: MessagesRequest): Reply {
 	if (COMPACT.test(turn.prompt)) {
 		const work = listOfWork(earlier).join('\n') || '- nothing was changed';
 		const wishes = earlier.map(({ prompt }) => `- ${titleOf(prompt)}`).join('\n');
-		return reply([say(`<summary>\nAsked for:\n${wishes}\n\nDone:\n${work}\n</summary>`, 64)], AT_ONCE);
+		return reply(
+			[say(`<summary>\nAsked for:\n${wishes}\n\nDone:\n${work}\n</summary>`, 64)],
+			AT_ONCE
+		);
 	}
-	if ((request.max_tokens ?? 2) <= 1) return { ...reply([say('.')], AT_ONCE), stopReason: 'max_tokens' };
+	if ((request.max_tokens ?? 2) <= 1)
+		return { ...reply([say('.')], AT_ONCE), stopReason: 'max_tokens' };
 	return nextReply({ conversation, turn, earlier });
 }

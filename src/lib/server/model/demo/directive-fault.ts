@@ -8,7 +8,10 @@ const STATUS_ERRORS: Record<number, [type: string, message: string]> = {
 		'Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or purchase credits.'
 	],
 	401: ['authentication_error', 'invalid x-api-key'],
-	403: ['permission_error', 'Your credential does not have permission to use the specified resource.'],
+	403: [
+		'permission_error',
+		'Your credential does not have permission to use the specified resource.'
+	],
 	404: ['not_found_error', 'model: no-such-model'],
 	413: ['request_too_large', 'Request exceeds the maximum size'],
 	429: ['rate_limit_error', 'This request would exceed your rate limit.'],

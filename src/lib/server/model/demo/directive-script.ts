@@ -6,8 +6,7 @@ import { AT_ONCE, pieces, reply, say, type Chunks, type ReplyBlock } from './rep
 import type { Scene, Script } from './script.ts';
 import { MARKDOWN_TEXT, UNICODE_TEXT, prose } from './torture-texts.ts';
 
-const numbered =
-	(count: number, size: number, stamped: boolean): Chunks =>
+const numbered = (count: number, size: number, stamped: boolean): Chunks =>
 	function* (epochMs) {
 		for (let index = 1; index <= count; index += 1) {
 			const head = stamped ? `#${index} t=${epochMs().toFixed(3)}` : `#${index}`;
@@ -108,7 +107,8 @@ export function* directiveScript(directives: Directive[], scene: Scene): Script 
 		}
 		const tools = toolDirectives[directive.name];
 		if (!tools) {
-			const known = 'text, burst, tokens, blocks, thinking, huge, unicode, markdown, stop, status, hang, cut, malformed, sse-error';
+			const known =
+				'text, burst, tokens, blocks, thinking, huge, unicode, markdown, stop, status, hang, cut, malformed, sse-error';
 			pending.push(
 				say(
 					`The demo model knows no directive "${directive.name}". It knows: ${known}, ${Object.keys(toolDirectives).join(', ')}.`

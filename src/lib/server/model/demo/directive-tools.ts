@@ -11,7 +11,9 @@ const clip = (text: string, length = 200): string =>
 	text.length > length ? `${text.slice(0, length)}…` : text;
 
 const outcomeWords = (outcome: ToolOutcome | undefined): string =>
-	outcome ? `${outcome.isError ? 'failed' : 'done'}: ${clip(outcome.text.trim(), 1000)}` : 'no result';
+	outcome
+		? `${outcome.isError ? 'failed' : 'done'}: ${clip(outcome.text.trim(), 1000)}`
+		: 'no result';
 
 const commands = (directive: Directive): string[] => [
 	...allArgs(directive, 'bash'),
@@ -33,7 +35,9 @@ function* runAtOnce(list: string[]): Steps {
 		list.map((command) => bash(command, 'Run the ordered command')),
 		AT_ONCE
 	);
-	return [say(outcomes.map((outcome, index) => `${index + 1}. ${outcomeWords(outcome)}`).join('\n'))];
+	return [
+		say(outcomes.map((outcome, index) => `${index + 1}. ${outcomeWords(outcome)}`).join('\n'))
+	];
 }
 
 function* oneCall(name: string, input: Record<string, unknown>): Steps {

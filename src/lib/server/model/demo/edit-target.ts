@@ -6,7 +6,8 @@ export interface EditTarget {
 	exists: boolean;
 }
 
-const PATH = /(?:^|[\s"'`“(])((?:[\w.-]+\/)*[\w-][\w.-]*\.[a-z][a-z0-9]{0,7})(?=$|[\s"'`”),.:;!?])/gi;
+const PATH =
+	/(?:^|[\s"'`“(])((?:[\w.-]+\/)*[\w-][\w.-]*\.[a-z][a-z0-9]{0,7})(?=$|[\s"'`”),.:;!?])/gi;
 
 const SOURCE = /\.(ts|js|mjs|cjs|tsx|jsx|svelte|py|go|rs|rb|java|c|h|cpp|sh)$/;
 
@@ -37,7 +38,8 @@ const COMMENTS: Record<string, [open: string, close: string]> = {
 	cpp: ['// ', '']
 };
 
-const extensionOf = (path: string): string => /\.([a-z0-9]+)$/i.exec(path)?.[1]?.toLowerCase() ?? '';
+const extensionOf = (path: string): string =>
+	/\.([a-z0-9]+)$/i.exec(path)?.[1]?.toLowerCase() ?? '';
 
 /** Paths the prompt names, without those that leave the repo. */
 export const pathsIn = (prompt: string): string[] =>
@@ -53,9 +55,12 @@ export function chooseTarget(prompt: string, files: string[]): EditTarget {
 	if (byName) return { path: byName, exists: true };
 	if (named[0] && extensionOf(named[0]) in COMMENTS) return { path: named[0], exists: false };
 	const readme = files.find((file) => /^readme\.md$/i.test(file));
-	if (/\b(readme|docs?|documentation)\b/i.test(prompt) && readme) return { path: readme, exists: true };
+	if (/\b(readme|docs?|documentation)\b/i.test(prompt) && readme)
+		return { path: readme, exists: true };
 	if (/\b(fix|bug|error|crash|broken|fails?|refactor)\b/i.test(prompt)) {
-		const source = files.find((file) => SOURCE.test(file) && !/test|spec|config|\.d\.ts$/.test(file));
+		const source = files.find(
+			(file) => SOURCE.test(file) && !/test|spec|config|\.d\.ts$/.test(file)
+		);
 		if (source) return { path: source, exists: true };
 	}
 	const fallback = /\btests?\b/i.test(prompt) ? 'TESTING.md' : 'NOTES.md';

@@ -43,7 +43,8 @@ const messageHead = (context: StreamContext) => ({
 });
 
 const stopReasonOf = (reply: Reply): string =>
-	reply.stopReason ?? (reply.blocks.some((block) => block.kind === 'tool') ? 'tool_use' : 'end_turn');
+	reply.stopReason ??
+	(reply.blocks.some((block) => block.kind === 'tool') ? 'tool_use' : 'end_turn');
 
 /** Buffers events, waits for the reader when it is slow, and keeps the beat of a paced stream. */
 class PacedWriter {
@@ -117,7 +118,8 @@ async function breakStream(
 	writer: PacedWriter,
 	signal: AbortSignal
 ): Promise<void> {
-	if (fault.kind === 'malformed') await writer.push('event: content_block_delta\ndata: {"type":\n\n');
+	if (fault.kind === 'malformed')
+		await writer.push('event: content_block_delta\ndata: {"type":\n\n');
 	if (fault.kind === 'sse-error') {
 		await writer.push(
 			event('error', { error: { type: 'overloaded_error', message: 'Overloaded' } })

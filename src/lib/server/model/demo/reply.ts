@@ -59,7 +59,10 @@ export const say = (text: string, size?: number): ReplyBlock => ({
 	chunks: () => pieces(text, size)
 });
 
-export const think = (text: string): ReplyBlock => ({ kind: 'thinking', chunks: () => pieces(text) });
+export const think = (text: string): ReplyBlock => ({
+	kind: 'thinking',
+	chunks: () => pieces(text)
+});
 
 export const call = (name: string, input: Record<string, unknown>): ReplyBlock => ({
 	kind: 'tool',

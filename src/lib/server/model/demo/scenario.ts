@@ -11,25 +11,20 @@ import { runStory } from './story-run.ts';
 import { recap, smallTalk } from './story-talk.ts';
 
 export type ScenarioName =
-	| 'directive'
-	| 'small-talk'
-	| 'recap'
-	| 'plan'
-	| 'run'
-	| 'commit'
-	| 'explain'
-	| 'edit';
+	'directive' | 'small-talk' | 'recap' | 'plan' | 'run' | 'commit' | 'explain' | 'edit';
 
 const CHANGE =
 	/\b(add|adds|append|build|change|create|delete|document|edit|extend|fix|fixes|implement|improve|insert|make|migrate|refactor|remove|rename|replace|rewrite|update|write)\b/i;
-const THANKS = /^\W*(thanks?|thank you|thx|great|nice|perfect|cool|awesome|ok(ay)?|hi|hello|hey)\b/i;
+const THANKS =
+	/^\W*(thanks?|thank you|thx|great|nice|perfect|cool|awesome|ok(ay)?|hi|hello|hey)\b/i;
 const RECAP =
 	/\b(what (did|have) you (do|done|change|changed)|which files|list (of )?(the |your )?changes|summari[sz]e (what|your)|what changed)\b/i;
 const RUN = /^\W*(please )?(run|execute|start)\b|\brun (the |all )?tests?\b/i;
 const COMMIT = /^\W*(please )?commit\b/i;
 const EXPLAIN =
 	/\b(explain|describe|overview|review|summari[sz]e|understand|what|how|why|where|which|who|read|look at|show me|tell me)\b|\?\s*$/i;
-const PLAN = /\b(make|write|propose|draft|give me|come up with) (me )?an? (\w+ )?plan\b|^\W*plan\b/i;
+const PLAN =
+	/\b(make|write|propose|draft|give me|come up with) (me )?an? (\w+ )?plan\b|^\W*plan\b/i;
 
 /** Which scenario a prompt gets. `first`: nothing was said before in this conversation. */
 export function chooseScenario(

@@ -17,7 +17,10 @@ import { absolutePath, shellQuote } from './tool-calls.ts';
 const ASK = /\b(ask me|ask (a |some )?questions?|let me (choose|decide|pick)|check with me)\b/i;
 
 /** A question before the change, if the prompt wants one. Null: go on. */
-function* askFirst(scene: Scene, target: EditTarget): Generator<Reply, Reply | null, ToolOutcome[]> {
+function* askFirst(
+	scene: Scene,
+	target: EditTarget
+): Generator<Reply, Reply | null, ToolOutcome[]> {
 	const { tools } = scene.conversation;
 	if (!ASK.test(scene.turn.prompt)) return null;
 	if (!tools.has('AskUserQuestion')) return null;
@@ -126,10 +129,7 @@ export function* changeAndCommit(scene: Scene, explored: Explored): Script {
 		const checked = yield reply([
 			say('I check what changed.\n'),
 			...todos(scene, 2),
-			bash(
-				'git status --short && git diff --stat',
-				'Show changed files and the size of the change'
-			)
+			bash('git status --short && git diff --stat', 'Show changed files and the size of the change')
 		]);
 		if (checked.some(wasRefused)) return stopBecauseRefused(checked.find(wasRefused)!.text);
 		const committed = yield* commit(
@@ -151,10 +151,14 @@ export function* changeAndCommit(scene: Scene, explored: Explored): Script {
 }
 
 export function* editStory(scene: Scene): Script {
-	const explored = yield* explore(scene, 'I read, make one small change, check it and commit.', (files) => {
-		const target = chooseTarget(scene.turn.prompt, files);
-		return target.exists ? target.path : null;
-	});
+	const explored = yield* explore(
+		scene,
+		'I read, make one small change, check it and commit.',
+		(files) => {
+			const target = chooseTarget(scene.turn.prompt, files);
+			return target.exists ? target.path : null;
+		}
+	);
 	if (explored.refused !== null) return stopBecauseRefused(explored.refused);
 	return yield* changeAndCommit(scene, explored);
 }

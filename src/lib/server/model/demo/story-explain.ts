@@ -32,7 +32,9 @@ function counted(values: string[]): [string, number][] {
 
 /** What can be said of a repo from its file list and the file that was read. */
 export function describeRepo({ files, read }: Explored): string {
-	const folders = counted(files.map((file) => (file.includes('/') ? `${file.split('/')[0]!}/` : '.')))
+	const folders = counted(
+		files.map((file) => (file.includes('/') ? `${file.split('/')[0]!}/` : '.'))
+	)
 		.slice(0, 6)
 		.map(([folder, count]) => `| \`${folder}\` | ${count} |`);
 	const languages = counted(

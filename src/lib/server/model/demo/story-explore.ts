@@ -14,7 +14,13 @@ export interface Explored {
 	refused: string | null;
 }
 
-const INTRODUCTIONS = [/^readme(\.|$)/i, /^package\.json$/, /^pyproject\.toml$/, /^cargo\.toml$/i, /^go\.mod$/];
+const INTRODUCTIONS = [
+	/^readme(\.|$)/i,
+	/^package\.json$/,
+	/^pyproject\.toml$/,
+	/^cargo\.toml$/i,
+	/^go\.mod$/
+];
 
 const LINE = /^\s*\d+(?:→|\t)(.*)$/;
 

@@ -32,7 +32,9 @@ export function* planStory(scene: Scene): Script {
 	]);
 	if (!outcome || outcome.isError) {
 		return reply([
-			say(`The plan was not approved, so nothing is changed. Tell me what to do otherwise.${closingNote(scene)}`)
+			say(
+				`The plan was not approved, so nothing is changed. Tell me what to do otherwise.${closingNote(scene)}`
+			)
 		]);
 	}
 	return yield* changeAndCommit(scene, explored);

@@ -16,8 +16,12 @@ export function commandOf(prompt: string): string {
 	const quoted = /`([^`\n]+)`|"([^"\n]+)"/.exec(prompt);
 	if (quoted) return quoted[1] ?? quoted[2]!;
 	if (/\btests?\b/i.test(prompt)) return TESTS;
-	const plain = /^\W*(?:please )?(?:run|execute|start)\s+(?:the command\s+)?([^\n]+)/i.exec(prompt)?.[1];
-	return plain && /^[a-z][\w./-]*(\s+[-\w./=*]+)*$/.test(plain.trim()) ? plain.trim() : 'git status';
+	const plain = /^\W*(?:please )?(?:run|execute|start)\s+(?:the command\s+)?([^\n]+)/i.exec(
+		prompt
+	)?.[1];
+	return plain && /^[a-z][\w./-]*(\s+[-\w./=*]+)*$/.test(plain.trim())
+		? plain.trim()
+		: 'git status';
 }
 
 export function* runStory(scene: Scene): Script {

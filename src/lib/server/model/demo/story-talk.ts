@@ -26,7 +26,9 @@ export function listOfWork(turns: Turn[]): string[] {
 	for (const outcome of outcomesOf(turns)) {
 		if (outcome.name === 'Write') lines.push(`- wrote \`${stringInput(outcome, 'file_path')}\``);
 		if (outcome.name === 'Edit') lines.push(`- edited \`${stringInput(outcome, 'file_path')}\``);
-		const message = /git (?:-c \S+ )*commit -m '([^'\n]*)/.exec(stringInput(outcome, 'command'))?.[1];
+		const message = /git (?:-c \S+ )*commit -m '([^'\n]*)/.exec(
+			stringInput(outcome, 'command')
+		)?.[1];
 		if (message) lines.push(`- committed “${message}”`);
 	}
 	return [...new Set(lines)];
