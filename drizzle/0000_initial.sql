@@ -2,7 +2,7 @@ CREATE TABLE "commands" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"request_hash" text NOT NULL,
 	"session_id" uuid,
-	"answer" jsonb NOT NULL,
+	"answer" json NOT NULL,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
@@ -30,14 +30,12 @@ CREATE TABLE "model_calls" (
 	"id" bigserial PRIMARY KEY NOT NULL,
 	"session_id" uuid NOT NULL,
 	"ts" timestamp with time zone DEFAULT now() NOT NULL,
-	"model" text,
-	"status" integer NOT NULL,
+	"model" text NOT NULL,
 	"input_tokens" integer NOT NULL,
 	"output_tokens" integer NOT NULL,
 	"cache_read_tokens" integer NOT NULL,
 	"cache_write_tokens" integer NOT NULL,
-	"duration_ms" integer NOT NULL,
-	"aborted" boolean DEFAULT false NOT NULL
+	"complete" boolean NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "repos" (

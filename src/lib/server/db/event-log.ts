@@ -86,7 +86,7 @@ const receiptClause = ({ receipt }: Append): SQL =>
 		? sql``
 		: sql`, r as (
 		insert into commands (id, request_hash, session_id, answer)
-		select ${receipt.id}::uuid, ${receipt.requestHash}, moved.id, ${JSON.stringify(receipt.answer)}::jsonb
+		select ${receipt.id}::uuid, ${receipt.requestHash}, moved.id, ${JSON.stringify(receipt.answer)}::json
 		from moved)`;
 
 /**

@@ -12,6 +12,7 @@ import {
 	doublePrecision,
 	index,
 	integer,
+	json,
 	jsonb,
 	pgTable,
 	primaryKey,
@@ -132,7 +133,8 @@ export const commands = pgTable('commands', {
 	/** Hash of route and body: the same key with another body is refused. */
 	requestHash: text('request_hash').notNull(),
 	sessionId: uuid('session_id'),
-	answer: jsonb('answer').$type<JsonObject>().notNull(),
+	/** `json`, not `jsonb`: the repeat of an answer is the same text. */
+	answer: json('answer').$type<JsonObject>().notNull(),
 	createdAt: moment('created_at').notNull().defaultNow()
 });
 
@@ -159,14 +161,13 @@ export const modelCalls = pgTable(
 			.notNull()
 			.references(() => sessions.id, { onDelete: 'cascade' }),
 		ts: moment('ts').notNull().defaultNow(),
-		model: text('model'),
-		status: integer('status').notNull(),
+		model: text('model').notNull(),
 		inputTokens: integer('input_tokens').notNull(),
 		outputTokens: integer('output_tokens').notNull(),
 		cacheReadTokens: integer('cache_read_tokens').notNull(),
 		cacheWriteTokens: integer('cache_write_tokens').notNull(),
-		durationMs: integer('duration_ms').notNull(),
-		aborted: boolean('aborted').notNull().default(false)
+		/** False when the answer was cut short. */
+		complete: boolean('complete').notNull()
 	},
 	(table) => [index('model_calls_session').on(table.sessionId, table.ts)]
 );

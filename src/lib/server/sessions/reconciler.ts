@@ -4,7 +4,6 @@
  * any moment. One session's steps never overlap.
  */
 import type { SessionId } from '@agent-manager/protocol/ids.ts';
-import { wireError } from '#lib/domain/errors.ts';
 import { isLive } from '#lib/domain/session-machine.ts';
 import type { RunningSandbox } from '#lib/server/runner/sandbox/driver.ts';
 import { collectCommits, endSandbox, failDeadSandbox, purgeSession } from './session-end.ts';
@@ -243,7 +242,3 @@ export class Reconciler {
 		});
 	}
 }
-
-/** Why a session can't be started at all, when no driver is there. */
-export const noDriver = (problems: readonly string[]) =>
-	wireError('sandbox_unavailable', `No sandbox can be made here. ${problems.join(' ')}`);

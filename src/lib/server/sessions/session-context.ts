@@ -16,7 +16,7 @@ export interface SessionDoor {
 	open(
 		sessionId: SessionId,
 		at: { directory: string; token: string; epoch: number }
-	): Promise<void>;
+	): Promise<Result<void, WireError>>;
 	close(sessionId: SessionId): Promise<void>;
 }
 

@@ -32,7 +32,8 @@ export interface SessionCreationOptions {
 	/** Is there such a branch on the repo, and is the session's branch still free in its mirror? */
 	hasBaseBranch: (repo: RepoRow, branch: string) => Promise<boolean>;
 	isBranchFree: (repo: RepoRow, branchName: string) => Promise<boolean>;
-	onCreated: (cell: SessionCell) => void;
+	/** The session is committed. */
+	onCreated: (row: SessionRow) => void;
 }
 
 const TITLE_MAX = 80;
@@ -198,7 +199,7 @@ export class SessionCreation {
 			return this.#refused(cause, repoId, row.branchName, command);
 		}
 		const stored = await findSession(this.#options.db, cell.id);
-		this.#options.onCreated(stored ? toCell(stored) : cell);
+		if (stored) this.#options.onCreated(stored);
 		return ok(answer);
 	}
 

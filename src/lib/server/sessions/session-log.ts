@@ -40,7 +40,7 @@ export interface CommitNotice {
 	runnerCommands: readonly { num: number; command: RunnerCommand }[];
 }
 
-/** What a write adds: folded from the state it is given, which may differ between tries. */
+/** What a write adds, drafted from the session as it stands: that may differ between tries. */
 interface Draft {
 	events: readonly Omit<SessionEvent, 'seq'>[];
 	/** The runner's numbers of the events, when they are the runner's. */
@@ -120,7 +120,7 @@ export class SessionLog {
 		const entry = await this.#entry(sessionId);
 		if (!entry) return null;
 		return this.#inOrder(entry, () =>
-			this.#write(entry, (state) => ({ events: this.#stamp(draft(state)) }), null)
+			this.#write(entry, ({ state }) => ({ events: this.#stamp(draft(state)) }), null)
 		);
 	}
 
@@ -144,7 +144,7 @@ export class SessionLog {
 			try {
 				await this.#write(
 					entry,
-					(state) => {
+					({ state }) => {
 						const decision = decide(state);
 						if (!decision.ok) {
 							refusal = decision.error;
@@ -175,22 +175,23 @@ export class SessionLog {
 		const entry = await this.#entry(sessionId);
 		if (!entry) return { fenced: true };
 		return this.#inOrder(entry, async () => {
-			if (entry.cell.position.epoch !== epoch) return { fenced: true };
-			const fresh = records.filter(({ n }) => n > entry.cell.position.lastN);
-			const expectedN = entry.cell.position.lastN + 1;
-			const whole = fresh.every(({ n }, index) => n === expectedN + index);
-			if (!whole) return { expectedN };
-			if (fresh.length > 0) {
-				await this.#write(
-					entry,
-					() => ({
+			let outcome: { expectedN: number } | { fenced: true } | null = null;
+			await this.#write(
+				entry,
+				({ position }) => {
+					const fresh = records.filter(({ n }) => n > position.lastN);
+					const expectedN = position.lastN + 1;
+					const whole = fresh.every(({ n }, index) => n === expectedN + index);
+					outcome = position.epoch !== epoch ? { fenced: true } : whole ? null : { expectedN };
+					if (outcome) return null;
+					return {
 						events: fresh.map(({ ts, source, type, payload }) => ({ ts, source, type, payload })),
 						numbers: fresh.map(({ n }) => n)
-					}),
-					null
-				);
-			}
-			return { ackedN: entry.cell.position.lastN };
+					};
+				},
+				null
+			);
+			return outcome ?? { ackedN: entry.cell.position.lastN };
 		});
 	}
 
@@ -245,12 +246,12 @@ export class SessionLog {
 
 	async #write(
 		entry: Entry,
-		draft: (state: SessionState) => Draft | null,
+		draft: (cell: SessionCell) => Draft | null,
 		receipt: ((cell: SessionCell) => CommandReceipt) | null
 	): Promise<SessionCell> {
 		for (;;) {
 			const { cell } = entry;
-			const drafted = draft(cell.state);
+			const drafted = draft(cell);
 			if (!drafted) return cell;
 			const nothing = drafted.events.length === 0 && !drafted.runnerCommands?.length;
 			if (nothing && !receipt) return cell;

@@ -20,7 +20,7 @@ import type { CommitNotice } from './session-log.ts';
 import { sessionPaths } from './session-paths.ts';
 import { agentOptionsFor } from './session-start.ts';
 import { sessionToken } from './session-tokens.ts';
-import { toCell, type SessionCell } from './session-view.ts';
+import { toCell, toSession, type SessionCell } from './session-view.ts';
 
 export interface SessionManagerOptions {
 	context: SessionContext;
@@ -78,7 +78,9 @@ export class SessionManager {
 		return this.#reconciler.peek(sessionId)?.partials.list() ?? [];
 	}
 
+	/** A session was made: it shows in the lists, and its start begins. */
 	created(cell: SessionCell): void {
+		this.#context.hub.publishList({ type: 'session', session: toSession(cell) });
 		this.#onCounts(cell.repoId);
 		this.#reconciler.wake(cell.id);
 	}
@@ -233,11 +235,14 @@ export class SessionManager {
 			this.#context.logger.warn({ error: adopted.error, sessionId }, 'a sandbox was not adopted');
 			return;
 		}
-		await this.#context.door.open(sessionId, {
+		const opened = await this.#context.door.open(sessionId, {
 			directory: sessionPaths(this.#context.workspaceRoot, sessionId).doorDirectory,
 			token: sessionToken(this.#context.secret, sessionId, ref.labels.epoch),
 			epoch: ref.labels.epoch
 		});
+		if (!opened.ok) {
+			this.#context.logger.warn({ error: opened.error, sessionId }, 'a door was not opened');
+		}
 		this.#reconciler.attach(sessionId, ref.labels.epoch, adopted.value);
 	}
 }

@@ -182,7 +182,8 @@ class SessionStart {
 		const epoch = this.#epoch;
 		const paths = this.#paths;
 		const token = sessionToken(context.secret, id, epoch);
-		await context.door.open(id, { directory: paths.doorDirectory, token, epoch });
+		const opened = await context.door.open(id, { directory: paths.doorDirectory, token, epoch });
+		if (!opened.ok) return opened;
 		const started = await driver.start(
 			{
 				labels: { instance: context.instance, session: id, epoch },

@@ -1,0 +1,247 @@
+import { describe, expect, it } from 'vitest';
+import type { SessionEvent } from '@agent-manager/protocol/events.ts';
+import { decide, type SessionCommand } from './session-decisions.ts';
+import { evolve, isLive } from './session-machine.ts';
+import { initialSessionState, type SessionState } from './session-state.ts';
+
+const at = '2026-01-02T03:04:05.000Z';
+type Fact = [SessionEvent['source'], string, Record<string, unknown>?];
+
+const fold = (facts: Fact[], from: SessionState = initialSessionState()): SessionState =>
+	facts.reduce<SessionState>(
+		(state, [source, type, payload = {}], index) =>
+			evolve(state, { seq: index + 1, ts: at, source, type, payload }),
+		from
+	);
+
+const accepted = (commandId: string): Fact => [
+	'manager',
+	'message.accepted',
+	{ commandId, text: 'do it', from: 'person' }
+];
+const startOf = (epoch: number, reason = 'created'): Fact => [
+	'manager',
+	'session.start_requested',
+	{ reason, epoch }
+];
+const runnerUp = (epoch: number): Fact => [
+	'runner',
+	'runner.started',
+	{ epoch, version: 1, resumed: epoch > 1, claudeCodeVersion: null }
+];
+const turnBegins = (commandId: string): Fact => ['runner', 'runner.turn_started', { commandId }];
+const turnEnds = (commandId: string): Fact => [
+	'runner',
+	'runner.turn_ended',
+	{ commandId, outcome: 'completed' }
+];
+const settled: Fact = ['manager', 'session.settled'];
+const asks = (requestId: string, kind = 'approval'): Fact => [
+	'runner',
+	'runner.approval_requested',
+	{
+		requestId,
+		kind,
+		toolName: 'Bash',
+		toolUseId: 't1',
+		input: {},
+		title: null,
+		description: null,
+		reason: null,
+		agentId: null
+	}
+];
+
+const starting: Fact[] = [accepted('m1'), startOf(1)];
+const running: Fact[] = [...starting, runnerUp(1), turnBegins('m1')];
+const waiting: Fact[] = [...running, turnEnds('m1'), settled];
+const asleep: Fact[] = [...waiting, ['manager', 'session.slept', { afterSeconds: 1800 }]];
+const stopped: Fact[] = [
+	...waiting,
+	['manager', 'session.stop_requested'],
+	['manager', 'session.stopped']
+];
+const failed: Fact[] = [
+	...starting,
+	['manager', 'session.failed', { error: { code: 'sandbox_died', message: 'gone' } }]
+];
+
+describe('evolve: status', () => {
+	const cases: [string, Fact[], Partial<SessionState>][] = [
+		['starts', starting, { status: 'starting', epoch: 1, queued: ['m1'] }],
+		['stays starting until the message is in', [...starting, runnerUp(1)], { status: 'starting' }],
+		['runs while a turn is open', running, { status: 'running', openTurn: 'm1', queued: [] }],
+		[
+			'does not show waiting before the commits are in',
+			[...running, turnEnds('m1')],
+			{ status: 'running', settling: true, openTurn: null }
+		],
+		['waits for input after a turn', waiting, { status: 'waiting', waitingFor: 'input', turns: 1 }],
+		[
+			'does not wait when the next message is queued',
+			[...running, accepted('m2'), turnEnds('m1'), settled],
+			{ status: 'running', queued: ['m2'] }
+		],
+		[
+			'waits for an approval',
+			[...running, asks('r1')],
+			{ status: 'waiting', waitingFor: 'approval' }
+		],
+		['waits for an answer', [...running, asks('r1', 'question')], { waitingFor: 'answer' }],
+		['waits for a plan', [...running, asks('r1', 'plan')], { waitingFor: 'plan' }],
+		[
+			'waits for the oldest of two requests until both are answered',
+			[
+				...running,
+				asks('r1', 'question'),
+				asks('r2'),
+				[
+					'manager',
+					'request.decided',
+					{ requestId: 'r1', commandId: 'd1', decision: 'allow', message: null }
+				]
+			],
+			{ status: 'waiting', waitingFor: 'approval' }
+		],
+		[
+			'runs on when the last request is answered',
+			[...running, asks('r1'), ['runner', 'runner.approval_resolved', { requestId: 'r1', outcome: 'allowed' }]],
+			{ status: 'running', pending: [] }
+		],
+		['sleeps and still waits', asleep, { status: 'waiting', waitingFor: 'input', asleep: true }],
+		['is stopped', stopped, { status: 'stopped', waitingFor: null, ending: null }],
+		['is in error with its reason', failed, { status: 'error', desired: 'stopped' }],
+		[
+			'keeps a message that was never begun over an error',
+			[...failed, startOf(2, 'retry')],
+			{ status: 'starting', queued: ['m1'], error: null, epoch: 2 }
+		],
+		[
+			'waits after a resume without a message',
+			[...stopped, startOf(2, 'resume'), runnerUp(2)],
+			{ status: 'waiting', waitingFor: 'input' }
+		],
+		[
+			'does not believe a runner of an older epoch',
+			[...stopped, startOf(2, 'resume'), runnerUp(1)],
+			{ status: 'starting', runnerUp: false }
+		],
+		[
+			'waits for the limit once the turn is over',
+			[
+				...running,
+				['manager', 'session.limit_reached', { error: { code: 'model_limit', message: 'full' } }],
+				turnEnds('m1'),
+				settled
+			],
+			{ status: 'waiting', waitingFor: 'limit' }
+		]
+	];
+	it.each(cases)('%s', (_name, facts, expected) => {
+		expect(fold(facts)).toMatchObject(expected);
+	});
+
+	it('takes the manager’s word from the manager only', () => {
+		const forged = fold([...running, ['runner', 'session.stopped'], ['claude', 'session.finished']]);
+		expect(forged.status).toBe('running');
+	});
+
+	it('leaves the state as it is for what it can’t read', () => {
+		const before = fold(running);
+		const odd: Fact[] = [
+			['runner', 'runner.turn_ended', { commandId: 7 }],
+			['runner', 'constructor'],
+			['manager', '__proto__'],
+			['claude', 'claude.assistant', { message: { content: 'text' } }],
+			['claude', 'claude.result.success', { total_cost_usd: 'much' }]
+		];
+		const after = fold(odd, before);
+		expect({ ...after, usage: before.usage }).toEqual(before);
+	});
+});
+
+describe('evolve: cost', () => {
+	const result = (total: number): Fact => [
+		'claude',
+		'claude.result.success',
+		{ total_cost_usd: total, usage: { input_tokens: 10, output_tokens: 5 } }
+	];
+
+	it('adds the difference of a process’s cumulative cost, and begins anew with a new process', () => {
+		const facts = [...running, result(0.5), result(0.75), startOf(2, 'resume'), result(0.25)];
+		expect(fold(facts).usage).toMatchObject({ costUsd: 1, inputTokens: 30, outputTokens: 15 });
+	});
+});
+
+describe('decide', () => {
+	const message: SessionCommand = { type: 'message', commandId: 'm9', text: 'hi', from: 'person' };
+	const outcome = (facts: Fact[], command: SessionCommand) => {
+		const decision = decide(fold(facts), command);
+		return decision.ok
+			? [
+					...decision.value.events.map(({ type }) => type),
+					...decision.value.runnerCommands.map(({ type }) => `> ${type}`)
+				]
+			: decision.error.code;
+	};
+	const ending: Fact[] = [...waiting, ['manager', 'session.stop_requested']];
+	const finish: SessionCommand = { type: 'finish', commandId: 'f1' };
+	const answer: SessionCommand = {
+		type: 'decide',
+		commandId: 'd1',
+		requestId: 'r1',
+		decision: 'allow',
+		message: null,
+		updatedInput: null
+	};
+	const cases: [string, Fact[], SessionCommand, string | string[]][] = [
+		['a message to a waiting session', waiting, message, ['message.accepted', '> message']],
+		['a message while it starts', starting, message, ['message.accepted', '> message']],
+		[
+			'a message to a sleeping session wakes it',
+			asleep,
+			message,
+			['message.accepted', 'session.start_requested', '> message']
+		],
+		['a message to a stopped session', stopped, message, 'session_not_live'],
+		['a message to one in error', failed, message, 'session_not_live'],
+		['a message to one that is ending', ending, message, 'session_not_live'],
+		['stop', running, { type: 'stop' }, ['session.stop_requested']],
+		['stop while starting', starting, { type: 'stop' }, ['session.stop_requested']],
+		['stop twice', ending, { type: 'stop' }, []],
+		['stop what is stopped', stopped, { type: 'stop' }, []],
+		['resume what is stopped', stopped, { type: 'resume' }, ['session.start_requested']],
+		['resume what is in error', failed, { type: 'resume' }, ['session.start_requested']],
+		['resume what sleeps', asleep, { type: 'resume' }, ['session.start_requested']],
+		['resume what is live', running, { type: 'resume' }, 'session_not_resumable'],
+		['retry an error', failed, { type: 'retry' }, ['session.start_requested']],
+		['retry what is no error', stopped, { type: 'retry' }, 'session_not_resumable'],
+		['finish', waiting, finish, ['session.finish_requested', '> finish']],
+		['finish what sleeps', asleep, finish, ['session.finish_requested']],
+		['finish what is stopped', stopped, finish, 'session_not_live'],
+		['sleep', waiting, { type: 'sleep', afterSeconds: 0 }, ['session.slept']],
+		['sleep while running', running, { type: 'sleep', afterSeconds: 0 }, 'session_busy'],
+		['interrupt a turn', running, { type: 'interrupt', commandId: 'i' }, ['interrupt.requested', '> interrupt']],
+		['interrupt nothing', waiting, { type: 'interrupt', commandId: 'i' }, []],
+		['answer what is asked', [...running, asks('r1')], answer, ['request.decided', '> decide']],
+		['answer what nobody asked', running, answer, 'decision_not_pending'],
+		['purge', stopped, { type: 'purge' }, ['session.purge_requested']]
+	];
+	it.each(cases)('%s', (_name, facts, command, expected) => {
+		expect(outcome(facts, command)).toEqual(expected);
+	});
+
+	it('is never refused by its own events: what it decides folds to a state of the six', () => {
+		for (const [, facts, command] of cases) {
+			const state = fold(facts);
+			const decision = decide(state, command);
+			if (!decision.ok) continue;
+			const after = fold(
+				decision.value.events.map(({ type, payload }): Fact => ['manager', type, payload]),
+				state
+			);
+			expect(isLive(after.status) || ['finished', 'error', 'stopped'].includes(after.status)).toBe(true);
+			expect(after.waitingFor === null).toBe(after.status !== 'waiting');
+		}
+	});
+});

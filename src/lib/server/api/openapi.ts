@@ -1,0 +1,251 @@
+/**
+ * The API's description, made from the schemas that the routes parse and answer with. One table: a test
+ * holds it against the routes that exist.
+ */
+import { z } from 'zod';
+import { errorBodySchema, errorCodeSchema } from '@agent-manager/protocol/errors.ts';
+import {
+	decideSchema,
+	githubQuerySchema,
+	IDEMPOTENCY_HEADER,
+	registerRepoSchema,
+	sendMessageSchema,
+	startSessionSchema
+} from '@agent-manager/protocol/requests.ts';
+import {
+	commandAnswerSchema,
+	eventPageSchema,
+	githubListSchema,
+	repoAnswerSchema,
+	repoDetailSchema,
+	repoListSchema,
+	repoRemovedSchema,
+	sessionDetailSchema,
+	sessionListSchema
+} from '@agent-manager/protocol/responses.ts';
+import { jsonObjectSchema } from '@agent-manager/protocol/json.ts';
+import { ERROR_TABLE } from '#lib/domain/errors.ts';
+
+interface Operation {
+	summary: string;
+	query?: Record<string, { description: string; schema: object }>;
+	body?: z.ZodType;
+	status: number;
+	answer: z.ZodType;
+	/** Takes an idempotency key. */
+	isCommand?: true;
+	/** Answered without a token. */
+	open?: true;
+}
+
+type Method = 'get' | 'post' | 'delete';
+
+const whole = { type: 'integer', minimum: 0 };
+const command = (summary: string, body?: z.ZodType): Operation => ({
+	summary,
+	...(body ? { body } : {}),
+	status: 202,
+	answer: commandAnswerSchema,
+	isCommand: true
+});
+
+/** Every path of the API, with its methods. */
+export const OPERATIONS: Record<string, Partial<Record<Method, Operation>>> = {
+	'/api/repos': {
+		get: { summary: 'Every repo with its live counts.', status: 200, answer: repoListSchema },
+		post: {
+			summary: 'Register a repo. The clone goes on after the answer; its progress is in the repo.',
+			body: registerRepoSchema,
+			status: 201,
+			answer: repoAnswerSchema
+		}
+	},
+	'/api/repos/github': {
+		get: {
+			summary: 'The repositories of the signed-in GitHub user.',
+			query: {
+				q: { description: 'Part of the name.', schema: z.toJSONSchema(githubQuerySchema.shape.q, { io: 'input' }) },
+				page: { description: 'From 1.', schema: { ...whole, minimum: 1, default: 1 } }
+			},
+			status: 200,
+			answer: githubListSchema
+		}
+	},
+	'/api/repos/{id}': {
+		get: { summary: 'A repo and its sessions.', status: 200, answer: repoDetailSchema },
+		delete: {
+			summary: 'Remove a repo. Commits that no remote has are saved to a file and named.',
+			query: {
+				force: {
+					description: 'Stop live sessions and go on.',
+					schema: { type: 'boolean', default: false }
+				}
+			},
+			status: 200,
+			answer: repoRemovedSchema
+		}
+	},
+	'/api/repos/{id}/refresh': {
+		post: { summary: 'Fetch from the remote.', status: 202, answer: repoAnswerSchema }
+	},
+	'/api/repos/{id}/sessions': {
+		get: { summary: 'The repo’s sessions, newest first.', status: 200, answer: sessionListSchema },
+		post: {
+			...command('Start a session.', startSessionSchema),
+			status: 201
+		}
+	},
+	'/api/sessions/{id}': {
+		get: {
+			summary: 'A session with its last 200 events.',
+			status: 200,
+			answer: sessionDetailSchema
+		},
+		delete: {
+			...command('Stop a session: its sandbox goes, worktree, branch and transcript stay.'),
+			query: {
+				purge: {
+					description: 'Remove worktree, session folder and transcript as well.',
+					schema: { type: 'boolean', default: false }
+				}
+			}
+		}
+	},
+	'/api/sessions/{id}/messages': {
+		post: command('Send a message. It is delivered when the open turn has ended.', sendMessageSchema)
+	},
+	'/api/sessions/{id}/decide': {
+		post: command('Answer an approval, a question or a plan.', decideSchema)
+	},
+	'/api/sessions/{id}/interrupt': { post: command('End the open turn; the session goes on.') },
+	'/api/sessions/{id}/stop': { post: command('The same as DELETE.') },
+	'/api/sessions/{id}/resume': { post: command('A new sandbox on the same conversation.') },
+	'/api/sessions/{id}/retry': { post: command('Try a failed start again.') },
+	'/api/sessions/{id}/finish': { post: command('Close the agent’s input; it ends by itself.') },
+	'/api/sessions/{id}/sleep': { post: command('Put the sandbox away until the next message.') },
+	'/api/sessions/{id}/purge': { post: command('The same as DELETE with purge=true.') },
+	'/api/sessions/{id}/events': {
+		get: {
+			summary: 'A page of the event log, in order. Without after and before: the newest.',
+			query: {
+				after: { description: 'Events after this seq.', schema: whole },
+				before: { description: 'The events just before this seq.', schema: whole },
+				limit: {
+					description: 'At most so many.',
+					schema: { type: 'integer', minimum: 1, maximum: 1000, default: 200 }
+				}
+			},
+			status: 200,
+			answer: eventPageSchema
+		}
+	},
+	'/api/sessions/{id}/events/{seq}': {
+		get: {
+			summary: 'The whole payload of one event as it came, also where the log holds it shortened.',
+			status: 200,
+			answer: jsonObjectSchema
+		}
+	},
+	'/api/about': {
+		get: { summary: 'Version, model and sandbox drivers.', status: 200, answer: jsonObjectSchema }
+	},
+	'/api/openapi.json': {
+		get: { summary: 'This document.', status: 200, answer: jsonObjectSchema }
+	},
+	'/api/health': {
+		get: {
+			summary: 'Answers as soon as the app serves requests.',
+			status: 200,
+			answer: z.object({ status: z.literal('ok') }),
+			open: true
+		}
+	},
+	'/api/sign-in': {
+		post: {
+			summary: 'Sign a browser in with the token; sets the cookie.',
+			body: z.strictObject({ token: z.string() }),
+			status: 200,
+			answer: z.object({ status: z.literal('ok') }),
+			open: true
+		}
+	}
+};
+
+const jsonSchema = (schema: z.ZodType, io: 'input' | 'output'): object => {
+	const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
+	return rest;
+};
+
+const json = (schema: object) => ({ content: { 'application/json': { schema } } });
+
+const parametersOf = (path: string, { query = {}, isCommand }: Operation): object[] => [
+	...[...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+		name,
+		in: 'path',
+		required: true,
+		schema: name === 'seq' ? whole : { type: 'string', format: 'uuid' }
+	})),
+	...Object.entries(query).map(([name, { description, schema }]) => ({
+		name,
+		in: 'query',
+		description,
+		schema
+	})),
+	...(isCommand
+		? [
+				{
+					name: IDEMPOTENCY_HEADER,
+					in: 'header',
+					description: 'The same key with the same body has one effect and one answer.',
+					schema: { type: 'string', format: 'uuid' }
+				}
+			]
+		: [])
+];
+
+const describe = (path: string, operation: Operation): object => ({
+	summary: operation.summary,
+	parameters: parametersOf(path, operation),
+	...(operation.body
+		? { requestBody: { required: true, ...json(jsonSchema(operation.body, 'input')) } }
+		: {}),
+	...(operation.open ? { security: [] } : {}),
+	responses: {
+		[operation.status]: {
+			description: 'Done.',
+			...json(jsonSchema(operation.answer, 'output'))
+		},
+		default: { $ref: '#/components/responses/Error' }
+	}
+});
+
+export const openApiDocument = (version: string): object => ({
+	openapi: '3.1.0',
+	info: {
+		title: 'Agent Manager',
+		version,
+		description:
+			'Errors are `{ error: { code, message, hint?, details? } }`. Codes and their HTTP status:\n\n' +
+			errorCodeSchema.options
+				.map((code) => `- \`${code}\`: ${ERROR_TABLE[code].httpStatus}`)
+				.join('\n')
+	},
+	security: [{ bearer: [] }, { cookie: [] }],
+	paths: Object.fromEntries(
+		Object.entries(OPERATIONS).map(([path, methods]) => [
+			path,
+			Object.fromEntries(
+				Object.entries(methods).map(([method, operation]) => [method, describe(path, operation)])
+			)
+		])
+	),
+	components: {
+		securitySchemes: {
+			bearer: { type: 'http', scheme: 'bearer', description: 'The token from the token file.' },
+			cookie: { type: 'apiKey', in: 'cookie', name: 'agent-manager-…' }
+		},
+		responses: {
+			Error: { description: 'Refused.', ...json(jsonSchema(errorBodySchema, 'output')) }
+		}
+	}
+});

@@ -1,0 +1,80 @@
+/** The app's database: embedded or external, held by one manager, migrated, and shut down in order. */
+import { join } from 'node:path';
+import type { Config } from './config.ts';
+import { openDatabase, waitForDatabase, type Database } from './db/client.ts';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from './db/embedded-postgres.ts';
+import { acquireManagerLock } from './db/manager-lock.ts';
+import { migrateDatabase } from './db/migrate.ts';
+import type { WireError } from '@agent-manager/protocol/errors.ts';
+import { fail, ok, type Result } from '#lib/domain/result.ts';
+import type { Logger } from './logger.ts';
+
+export interface AppDatabase {
+	db: Database;
+	stop(): Promise<void>;
+}
+
+export interface AppDatabaseOptions {
+	config: Config;
+	logger: Logger;
+	/** Who we are, for a second manager that finds the database taken. */
+	self: string;
+	/** For the person at the terminal. */
+	say: (text: string) => void;
+	/** Another manager has taken over: nothing may be written any more. */
+	onLost: (holder: string) => void;
+}
+
+const startServer = async ({
+	config,
+	say
+}: AppDatabaseOptions): Promise<
+	Result<{ url: string; embedded: EmbeddedPostgres | null }, WireError>
+> => {
+	if (config.databaseUrl !== null) {
+		const waited = await waitForDatabase({
+			url: config.databaseUrl,
+			onWaiting: ({ message }) => say(`Waiting for the database: ${message}`)
+		});
+		return waited.ok ? ok({ url: config.databaseUrl, embedded: null }) : waited;
+	}
+	const started = await startEmbeddedPostgres({
+		folder: join(config.workspaceRoot, 'postgres'),
+		onStatus: say
+	});
+	return started.ok ? ok({ url: started.value.url, embedded: started.value }) : started;
+};
+
+export const startDatabase = async (
+	options: AppDatabaseOptions
+): Promise<Result<AppDatabase, WireError>> => {
+	const { logger, self, onLost } = options;
+	const server = await startServer(options);
+	if (!server.ok) return server;
+	const { url, embedded } = server.value;
+	const lock = await acquireManagerLock({ url, self, onLost });
+	if (!lock.ok) return lock;
+	const migrated = await migrateDatabase({ url });
+	if (!migrated.ok) {
+		await lock.value.release();
+		return fail(migrated.error);
+	}
+	let stopping = false;
+	const { db, close } = openDatabase({
+		url,
+		onConnectionError: (error) => {
+			if (stopping) return;
+			logger.warn({ err: error }, 'a database connection broke');
+			void embedded?.ensureRunning();
+		}
+	});
+	return ok({
+		db,
+		async stop() {
+			stopping = true;
+			await close();
+			await lock.value.release();
+			await embedded?.stop({ unlessInUse: true });
+		}
+	});
+};

@@ -1,0 +1,86 @@
+/** What is behind each session's door: its runner, the model, the way out to allowed hosts. */
+import { homedir } from 'node:os';
+import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
+import type { Config } from './config.ts';
+import type { Database } from './db/client.ts';
+import { insertModelCall } from './db/model-calls.ts';
+import { findRepo } from './db/repos.ts';
+import { isListedHost, parseRepoAddress } from './git/repo-address.ts';
+import type { Logger } from './logger.ts';
+import { createDemoModel } from './model/demo/demo-model.ts';
+import { createUpstreamAgent } from './model/http-upstream.ts';
+import { createModelHandler } from './model/model-handler.ts';
+import { createUpstreamResolver, type UpstreamResolver } from './model/upstream.ts';
+import { createDoor, type Door } from './runner/door/door.ts';
+import { decideEgress, type EgressPolicy } from './runner/door/egress-policy.ts';
+import type { AppSessions } from './app-sessions.ts';
+
+export interface AppDoorOptions {
+	config: Config;
+	db: Database;
+	logger: Logger;
+	/** Asked late: sessions are made with the door in hand. */
+	sessions: () => AppSessions;
+}
+
+export interface AppDoor {
+	door: Door;
+	upstream: UpstreamResolver;
+}
+
+export const createAppDoor = ({ config, db, logger, sessions }: AppDoorOptions): AppDoor => {
+	const upstream = createUpstreamResolver({
+		setting: config.modelUpstream,
+		env: process.env,
+		homeDirectory: homedir(),
+		demo: createDemoModel().handle,
+		now: Date.now
+	});
+	const tellFailure = (what: Promise<unknown>): void => {
+		what.catch((cause: unknown) => logger.warn({ err: cause }, 'a note from the door was lost'));
+	};
+	const model = createModelHandler({
+		resolveUpstream: () => upstream.resolve(),
+		dispatcher: createUpstreamAgent(process.env),
+		logger,
+		now: Date.now,
+		onUsage: (sessionId, usage) => {
+			tellFailure(insertModelCall(db, { sessionId, ...usage }));
+			tellFailure(sessions().manager.modelAnswered(sessionId as SessionId));
+		},
+		onFailure: (sessionId, error) =>
+			tellFailure(sessions().manager.modelRefused(sessionId as SessionId, error)),
+		onRateLimit: (sessionId, limit) =>
+			logger.info({ sessionId, limit }, 'the model asked for patience')
+	});
+	const { allowGitHosts } = config;
+	const policyOf = async (sessionId: SessionId): Promise<EgressPolicy> => {
+		const cell = await sessions().log.find(sessionId);
+		const repo = cell ? await findRepo(db, cell.repoId as RepoId) : null;
+		const address = repo ? parseRepoAddress(repo.url, { allowGitHosts, home: homedir() }) : null;
+		const host = address?.ok ? address.value.host : null;
+		const port = address?.ok ? address.value.port : null;
+		return {
+			repoHost: host,
+			repoHostMayBePrivate: host !== null && isListedHost(host, port, allowGitHosts),
+			extraHosts: []
+		};
+	};
+	const door = createDoor({
+		logger,
+		handlers: {
+			runner: (ws, { sessionId, epoch }) =>
+				sessions().manager.acceptRunner(ws, { sessionId: sessionId as SessionId, epoch }),
+			model,
+			egress: async (sessionId, host, port) =>
+				decideEgress(await policyOf(sessionId as SessionId), host, port),
+			egressDenied: (sessionId, denial) =>
+				tellFailure(
+					sessions().log.record(sessionId as SessionId, () => [
+						{ type: 'egress.denied', payload: denial }
+					])
+				)
+		}
+	});
+	return { door, upstream };
+};

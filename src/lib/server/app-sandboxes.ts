@@ -1,0 +1,65 @@
+/** The app's sandbox drivers, from its configuration. */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import type { Config } from './config.ts';
+import type { Logger } from './logger.ts';
+import { findProjectRoot } from './project-root.ts';
+import { createDrivers, type Drivers } from './runner/driver-choice.ts';
+import { buildImage } from './runner/image-build.ts';
+import { createBubblewrapDriver } from './runner/sandbox/bubblewrap.ts';
+import { connectDocker, createDockerDriver } from './runner/sandbox/docker.ts';
+
+export interface AppSandboxesOptions {
+	config: Config;
+	logger: Logger;
+	onChange: () => void;
+}
+
+/** The agent's own binary for this platform, as npm installed it. */
+const findClaude = (): string => {
+	const require = createRequire(join(findProjectRoot(), 'packages/runner/package.json'));
+	const packages = [
+		`@anthropic-ai/claude-agent-sdk-${process.platform}-${process.arch}`,
+		`@anthropic-ai/claude-agent-sdk-${process.platform}-${process.arch}-musl`
+	];
+	for (const name of packages) {
+		try {
+			return join(require.resolve(`${name}/package.json`), '..', 'claude');
+		} catch {
+			continue;
+		}
+	}
+	return 'claude';
+};
+
+export const createSandboxes = ({ config, logger, onChange }: AppSandboxesOptions): Drivers => {
+	const root = findProjectRoot();
+	const dockerFolder = join(root, 'docker');
+	const engine = connectDocker();
+	const extraCa = process.env.NODE_EXTRA_CA_CERTS ?? '';
+	return createDrivers({
+		wish: config.sandboxDriver,
+		docker: createDockerDriver({ image: config.containerImage, logger, engine }),
+		bubblewrap: createBubblewrapDriver({
+			stateDirectory: join(config.workspaceRoot, 'sandboxes'),
+			runnerBundlePath: join(dockerFolder, 'agent-ws-client.js'),
+			claudePath: findClaude(),
+			nodePath: process.execPath,
+			logger
+		}),
+		buildImage: (onLine) =>
+			buildImage({
+				engine,
+				image: config.containerImage,
+				dockerFolder,
+				runnerPackagePath: join(root, 'packages/runner/package.json'),
+				extraCaPath: extraCa !== '' && existsSync(extraCa) ? extraCa : null,
+				onLine,
+				signal: AbortSignal.timeout(60 * 60_000)
+			}),
+		logger,
+		nowMs: () => performance.now(),
+		onChange
+	});
+};

@@ -1,0 +1,112 @@
+/** The parts that sessions are made of, tied to each other. */
+import { randomUUID } from 'node:crypto';
+import type { RepoId } from '@agent-manager/protocol/ids.ts';
+import type { Config } from './config.ts';
+import type { Database } from './db/client.ts';
+import { findRepo, type RepoRow } from './db/repos.ts';
+import type { Git } from './git/exec.ts';
+import type { Remote } from './git/remote.ts';
+import type { Logger } from './logger.ts';
+import type { Drivers } from './runner/driver-choice.ts';
+import { createIdleWatch } from './sessions/idle-watch.ts';
+import type { Hub } from './sessions/hub.ts';
+import { Reconciler } from './sessions/reconciler.ts';
+import type { SessionContext, SessionDoor } from './sessions/session-context.ts';
+import { SessionCreation } from './sessions/session-creation.ts';
+import { SessionGit } from './sessions/session-git.ts';
+import { SessionLog } from './sessions/session-log.ts';
+import { SessionManager } from './sessions/session-manager.ts';
+import { DEFAULT_BASE_SYSTEM_PROMPT } from './sessions/session-prompts.ts';
+import { SessionService } from './sessions/session-service.ts';
+
+export interface AppSessionsOptions {
+	config: Config;
+	db: Database;
+	hub: Hub;
+	git: Git;
+	drivers: Drivers;
+	door: SessionDoor;
+	logger: Logger;
+	instance: string;
+	secret: string;
+	remoteFor: (repo: RepoRow) => Promise<Remote>;
+	onCounts: (repoId: RepoId) => void;
+}
+
+export interface AppSessions {
+	log: SessionLog;
+	manager: SessionManager;
+	service: SessionService;
+}
+
+const GIT_IDENTITY = { name: 'Claude', email: 'noreply@anthropic.com' };
+
+const now = (): Date => new Date();
+
+export const createSessions = (options: AppSessionsOptions): AppSessions => {
+	const { config, db, hub, drivers, instance, remoteFor } = options;
+	const { workspaceRoot } = config;
+	const log: SessionLog = new SessionLog({
+		db,
+		hub,
+		now,
+		onCommit: (notice) => manager.onCommit(notice)
+	});
+	const git = new SessionGit({
+		git: options.git,
+		workspaceRoot,
+		instance,
+		identity: GIT_IDENTITY,
+		remoteFor,
+		drivers: drivers.all,
+		now
+	});
+	const context: SessionContext = {
+		db,
+		log,
+		hub,
+		git,
+		now,
+		workspaceRoot,
+		instance,
+		door: options.door,
+		logger: options.logger,
+		secret: options.secret,
+		nowMs: () => performance.now(),
+		newId: randomUUID,
+		findRepo: (id) => findRepo(db, id),
+		chooseDriver: drivers.choose,
+		drivers: drivers.all,
+		limits: {
+			cpus: config.sandboxCpus,
+			memoryBytes: config.sandboxMemoryMb * 1_048_576,
+			pids: config.sandboxPids
+		},
+		baseSystemPrompt: config.baseSystemPrompt ?? DEFAULT_BASE_SYSTEM_PROMPT,
+		gitIdentity: GIT_IDENTITY
+	};
+	const idleWatch = createIdleWatch({
+		log,
+		logger: options.logger,
+		nowMs: context.nowMs,
+		newId: randomUUID,
+		idleTimeoutSeconds: config.idleTimeoutSeconds,
+		sleepAfterSeconds: config.sleepAfterSeconds
+	});
+	const manager: SessionManager = new SessionManager({
+		context,
+		reconciler: new Reconciler(context),
+		idleWatch,
+		onCounts: options.onCounts
+	});
+	const creation = new SessionCreation({
+		db,
+		now,
+		newId: randomUUID,
+		findRepo: context.findRepo,
+		hasBaseBranch: (repo, branch) => git.hasBaseBranch(repo, branch),
+		isBranchFree: (repo, branch) => git.isBranchFree(repo, branch),
+		onCreated: (row) => manager.created(log.adopt(row))
+	});
+	return { log, manager, service: new SessionService({ db, log, creation, newId: randomUUID }) };
+};

@@ -1,0 +1,250 @@
+/**
+ * The composition root: reads the configuration, starts the database, makes every part and ties them
+ * together, and takes them apart again. Imported by `hooks.server.ts` and entries only.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Cookies } from '@sveltejs/kit';
+import type { RepoId } from '@agent-manager/protocol/ids.ts';
+import type { WireError } from '@agent-manager/protocol/errors.ts';
+import type { Result } from '#lib/domain/result.ts';
+import { createCredentials, loadSecret, type Credentials } from './access/credentials.ts';
+import { readInstance } from './access/instance.ts';
+import { originPolicy, type OriginPolicy } from './access/origin-policy.ts';
+import { startDatabase, type AppDatabase } from './app-database.ts';
+import { createAppDoor } from './app-door.ts';
+import { createAppRepos, type AppRepos } from './app-repos.ts';
+import { createSandboxes } from './app-sandboxes.ts';
+import { createSessions, type AppSessions } from './app-sessions.ts';
+import type { Config } from './config.ts';
+import { formatConfigProblems, loadProcessConfig } from './config-process.ts';
+import { createLogger, type Logger } from './logger.ts';
+import type { UpstreamDescription } from './model/upstream.ts';
+import { findProjectRoot } from './project-root.ts';
+import type { DriverStatus, ImageBuild } from './runner/driver-choice.ts';
+import { createHub } from './sessions/hub.ts';
+import type { SessionService } from './sessions/session-service.ts';
+import { closeAllBrowsers, handleUpgrade, setWebSocketEdge } from './websocket/attach.ts';
+
+/** What the app is and stands on, for the pages. */
+export interface About {
+	version: string;
+	model: UpstreamDescription;
+	drivers: DriverStatus[];
+	imageBuild: ImageBuild | null;
+	workspaceRoot: string;
+}
+
+export interface App {
+	config: Config;
+	logger: Logger;
+	/** null: no sign-in, on loopback only. */
+	credentials: Credentials | null;
+	originPolicy: () => OriginPolicy;
+	signIn: (cookies: Cookies) => void;
+	sessions: SessionService;
+	repos: AppRepos['service'];
+	githubRepositories: AppRepos['listGithub'];
+	about: () => Promise<About>;
+	stop: () => Promise<void>;
+}
+
+interface Listening {
+	host: string;
+	port: number;
+	origin: string;
+}
+
+/** Shared with the server's entry, which is another bundle; kept over hot reloads in development. */
+const shared = globalThis as unknown as Record<symbol, unknown>;
+const APP = Symbol.for('agent-manager.app');
+const LISTENING = Symbol.for('agent-manager.listening');
+const UPGRADE = Symbol.for('agent-manager.upgrade');
+const SHUTDOWN = Symbol.for('agent-manager.shutdown');
+
+/** A start that can't go on: shown without a stack, with what to do about it. */
+class StartError extends Error {
+	readonly hint: string | undefined;
+
+	constructor({ message, hint }: Pick<WireError, 'message' | 'hint'>) {
+		super(message);
+		this.hint = hint;
+	}
+}
+
+const orStop = <T>(result: Result<T, WireError>): T => {
+	if (result.ok) return result.value;
+	throw new StartError(result.error);
+};
+
+const say = (text: string): void => {
+	process.stdout.write(`${text}\n`);
+};
+
+const readVersion = (): string => {
+	const manifest = JSON.parse(readFileSync(join(findProjectRoot(), 'package.json'), 'utf8')) as {
+		version: string;
+	};
+	return manifest.version;
+};
+
+const COOKIE_SECONDS = 400 * 24 * 60 * 60;
+
+const signInWith =
+	(credentials: Credentials | null) =>
+	(cookies: Cookies): void => {
+		if (!credentials) return;
+		cookies.set(credentials.cookieName, credentials.cookieValue, {
+			path: '/',
+			httpOnly: true,
+			sameSite: 'strict',
+			// Plain http on loopback is a secure context to browsers, but not to the cookie's flag.
+			secure: false,
+			maxAge: COOKIE_SECONDS
+		});
+	};
+
+const readListening = (config: Config): Listening => {
+	const known = shared[LISTENING] as Listening | undefined;
+	const { host, port } = config;
+	return known ?? { host, port, origin: `http://${host}:${port}` };
+};
+
+interface Parts {
+	database: AppDatabase;
+	repos: AppRepos;
+	sessions: AppSessions;
+	door: ReturnType<typeof createAppDoor>;
+	drivers: ReturnType<typeof createSandboxes>;
+}
+
+const createParts = async (config: Config, logger: Logger, database: AppDatabase) => {
+	const { db } = database;
+	const { workspaceRoot } = config;
+	const hub = createHub();
+	const [instance, secret] = await Promise.all([
+		readInstance(workspaceRoot),
+		loadSecret(workspaceRoot, 'secret')
+	]);
+	const drivers = createSandboxes({ config, logger, onChange: () => undefined });
+	const door = createAppDoor({ config, db, logger, sessions: () => sessions });
+	const repos = createAppRepos({ config, db, hub, logger, sessions: () => sessions });
+	const sessions: AppSessions = createSessions({
+		config,
+		db,
+		hub,
+		drivers,
+		logger,
+		instance,
+		secret,
+		git: repos.git,
+		door: door.door,
+		remoteFor: repos.remoteFor,
+		onCounts: (repoId: RepoId) => repos.publish(repoId)
+	});
+	return { hub, instance, parts: { database, repos, sessions, door, drivers } satisfies Parts };
+};
+
+const stopParts = async ({ database, sessions, door, repos }: Parts): Promise<void> => {
+	setWebSocketEdge(null);
+	closeAllBrowsers();
+	await sessions.manager.stop();
+	await door.door.closeAll();
+	await repos.stop();
+	await database.stop();
+};
+
+const announce = (config: Config, token: string | null, { origin }: Listening): void => {
+	const link = token === null ? origin : `${origin}/sign-in?token=${token}`;
+	say(`\n  Agent Manager is ready:  ${link}\n`);
+	if (token === null) {
+		say('  AUTH=none: everybody on this machine can use it without signing in.\n');
+	}
+	if (config.modelUpstream === 'demo') say('  The demo model answers (MODEL_UPSTREAM=demo).\n');
+};
+
+const loadConfig = (): Config => {
+	const loaded = loadProcessConfig();
+	if (loaded.ok) return loaded.value;
+	throw new StartError({
+		message: formatConfigProblems(loaded.error),
+		hint: 'Correct it and start again; `.env.example` lists every setting.'
+	});
+};
+
+const start = async (): Promise<App> => {
+	const config = loadConfig();
+	const logger = createLogger({ level: config.logLevel, pretty: process.stdout.isTTY });
+	const listening = readListening(config);
+	const database = orStop(
+		await startDatabase({
+			config,
+			logger,
+			say,
+			self: `pid ${process.pid} at ${listening.origin}`,
+			onLost: (holder) => {
+				logger.fatal({ holder }, 'another manager has taken over this database: ending');
+				process.kill(process.pid, 'SIGTERM');
+			}
+		})
+	);
+	const token =
+		config.auth === 'none' ? null : await loadSecret(config.workspaceRoot, 'token');
+	const { hub, instance, parts } = await createParts(config, logger, database);
+	const { sessions, repos, drivers, door } = parts;
+	const credentials = token === null ? null : createCredentials(token, instance);
+	const policy = originPolicy(listening.host, listening.port, config.allowedOrigins);
+	await repos.boot();
+	await sessions.manager.boot();
+	setWebSocketEdge({
+		policy,
+		credentials,
+		services: {
+			hub,
+			logger,
+			sessions: sessions.service,
+			repos: repos.service,
+			log: sessions.log,
+			partials: (sessionId) => sessions.manager.partials(sessionId),
+			now: () => new Date()
+		}
+	});
+	const version = readVersion();
+	announce(config, token, listening);
+	return {
+		config,
+		logger,
+		credentials,
+		originPolicy: () => policy,
+		signIn: signInWith(credentials),
+		sessions: sessions.service,
+		repos: repos.service,
+		githubRepositories: repos.listGithub,
+		about: async () => ({
+			version,
+			model: await door.upstream.describe(),
+			drivers: await drivers.status(),
+			imageBuild: drivers.imageBuild(),
+			workspaceRoot: config.workspaceRoot
+		}),
+		stop: () => stopParts(parts)
+	};
+};
+
+/** Starts the app once for this process; a hot reload in development finds the one that runs. */
+export const startApp = async (): Promise<App> => {
+	shared[APP] ??= start();
+	const app = await (shared[APP] as Promise<App>);
+	shared[UPGRADE] = handleUpgrade;
+	shared[SHUTDOWN] = () => app.stop();
+	running = app;
+	return app;
+};
+
+let running: App | null = null;
+
+/** The app that `startApp` started. */
+export const getApp = (): App => {
+	if (!running) throw new Error('the app has not been started');
+	return running;
+};

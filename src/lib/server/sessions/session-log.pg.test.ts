@@ -1,0 +1,184 @@
+import { randomUUID } from 'node:crypto';
+import { sql } from 'drizzle-orm';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { CommandId, SessionId } from '@agent-manager/protocol/ids.ts';
+import type { OutboxRecord } from '@agent-manager/protocol/runner-frames.ts';
+import { decide } from '#lib/domain/session-decisions.ts';
+import { initialSessionState } from '#lib/domain/session-state.ts';
+import { insertRepo } from '#lib/server/db/repos.ts';
+import { readForward } from '#lib/server/db/event-log.ts';
+import { findSession, insertSession, readRunnerCommands } from '#lib/server/db/sessions.ts';
+import { testDatabase, type TestDatabase } from '../../../../tests/support/postgres.ts';
+import { createHub } from './hub.ts';
+import { SessionLog } from './session-log.ts';
+
+let database: TestDatabase;
+let sessionId: SessionId;
+const repoId = randomUUID();
+
+const newLog = () =>
+	new SessionLog({ db: database.db, hub: createHub(), now: () => new Date(), onCommit: () => {} });
+
+const record = (n: number, payload: Record<string, unknown> = { n }): OutboxRecord => ({
+	n,
+	ts: '2026-01-02T03:04:05.000Z',
+	source: 'claude',
+	type: 'claude.user',
+	payload
+});
+const records = (from: number, to: number) =>
+	Array.from({ length: to - from + 1 }, (_, index) => record(from + index));
+
+beforeAll(async () => {
+	database = await testDatabase();
+	await insertRepo(database.db, {
+		id: repoId,
+		kind: 'local',
+		identity: 'local:/a',
+		owner: 'local',
+		name: 'a',
+		url: '/a',
+		mirrorPath: 'repos/local/a.git',
+		status: 'ready'
+	});
+});
+afterAll(() => database.close());
+
+beforeEach(async () => {
+	sessionId = randomUUID() as SessionId;
+	await insertSession(database.db, {
+		id: sessionId,
+		repoId,
+		role: 'implementer',
+		title: 't',
+		goalPrompt: 'p',
+		branchName: `agent/${sessionId}`,
+		baseBranch: 'main',
+		permissionMode: 'full',
+		conversationId: randomUUID(),
+		epoch: 1,
+		status: 'waiting',
+		state: { ...initialSessionState(), epoch: 1, status: 'waiting', waitingFor: 'input', runnerUp: true }
+	});
+});
+
+const storedNumbers = async () =>
+	(await readForward(database.db, sessionId, 0, 10_000)).map(({ seq, payload }) => [seq, payload.n]);
+
+describe('ingest', () => {
+	it('stores each record once and in order, whatever is sent again', async () => {
+		const log = newLog();
+		expect(await log.ingest(sessionId, 1, records(1, 5))).toEqual({ ackedN: 5 });
+		expect(await log.ingest(sessionId, 1, records(3, 8))).toEqual({ ackedN: 8 });
+		expect(await log.ingest(sessionId, 1, records(1, 8))).toEqual({ ackedN: 8 });
+		expect(await storedNumbers()).toEqual(records(1, 8).map(({ n }) => [n, n]));
+	});
+
+	it('asks for what is missing and stores nothing of what has a hole', async () => {
+		const log = newLog();
+		await log.ingest(sessionId, 1, records(1, 2));
+		expect(await log.ingest(sessionId, 1, records(4, 5))).toEqual({ expectedN: 3 });
+		expect(await log.ingest(sessionId, 1, [record(3), record(5)])).toEqual({ expectedN: 3 });
+		expect(await storedNumbers()).toHaveLength(2);
+	});
+
+	it('fences off a runner of another epoch', async () => {
+		const log = newLog();
+		expect(await log.ingest(sessionId, 2, records(1, 1))).toEqual({ fenced: true });
+		expect(await log.ingest(randomUUID() as SessionId, 1, records(1, 1))).toEqual({ fenced: true });
+	});
+
+	it('survives two writers that each believe to be alone', async () => {
+		const [one, two] = [newLog(), newLog()];
+		await Promise.all([one.find(sessionId), two.find(sessionId)]);
+		await one.ingest(sessionId, 1, records(1, 3));
+		expect(await two.ingest(sessionId, 1, records(1, 6))).toEqual({ ackedN: 6 });
+		expect(await one.ingest(sessionId, 1, records(8, 8))).toEqual({ expectedN: 4 });
+		expect(await one.ingest(sessionId, 1, records(4, 6))).toEqual({ ackedN: 6 });
+		expect(await storedNumbers()).toEqual(records(1, 6).map(({ n }) => [n, n]));
+	});
+
+	it('keeps what PostgreSQL can’t hold, marked, and the log goes on', async () => {
+		const log = newLog();
+		let deep: unknown = 'bottom';
+		for (let i = 0; i < 20_000; i++) deep = { deep };
+		const hostile = [
+			record(1, { text: 'a\u0000b' }),
+			record(2, { text: 'lone \ud800 half' }),
+			record(3, { deep }),
+			record(4, { text: 'x'.repeat(400_000) }),
+			record(5, { text: 'fine \\u0000 😀' })
+		];
+		expect(await log.ingest(sessionId, 1, hostile)).toEqual({ ackedN: 5 });
+		const events = await readForward(database.db, sessionId, 0, 10);
+		expect(events.map(({ marks }) => marks)).toEqual([
+			['nul'],
+			['surrogate'],
+			['deep'],
+			['oversize'],
+			undefined
+		]);
+		expect(events[4]?.payload).toEqual({ text: 'fine \\u0000 😀' });
+		const bodies = await database.db.execute<{ seq: string; body: string }>(
+			sql`select seq, body from event_bodies where session_id = ${sessionId} order by seq`
+		);
+		expect(bodies.rows.map(({ seq }) => Number(seq))).toEqual([1, 2, 3, 4]);
+		expect(JSON.parse(bodies.rows[0]?.body ?? '')).toEqual({ text: 'a\u0000b' });
+		expect(bodies.rows[2]?.body).toHaveLength(JSON.stringify('bottom').length + 20_000 * '{"deep":}'.length + '{"deep":}'.length);
+	});
+});
+
+describe('command', () => {
+	const send = (log: SessionLog, id: string, text: string) =>
+		log.command(
+			sessionId,
+			(state) => decide(state, { type: 'message', commandId: id, text, from: 'person' }),
+			{ id: id as CommandId, requestHash: text }
+		);
+
+	it('has one effect and one answer for one key, however often it comes', async () => {
+		const log = newLog();
+		const id = randomUUID();
+		const answers = await Promise.all(Array.from({ length: 50 }, () => send(log, id, 'hello')));
+		expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
+		expect(answers[0]?.ok).toBe(true);
+		expect(await storedNumbers()).toHaveLength(1);
+		expect(await readRunnerCommands(database.db, sessionId, 0)).toHaveLength(1);
+	});
+
+	it('answers a new manager’s repeat with the first answer', async () => {
+		const id = randomUUID();
+		const first = await send(newLog(), id, 'hello');
+		expect(await send(newLog(), id, 'hello')).toEqual(first);
+	});
+
+	it('refuses the key for another body', async () => {
+		const log = newLog();
+		const id = randomUUID();
+		await send(log, id, 'hello');
+		const second = await send(log, id, 'other');
+		expect(second).toMatchObject({ ok: false, error: { code: 'idempotency_conflict' } });
+	});
+
+	it('numbers commands in the order of ten senders at once', async () => {
+		const log = newLog();
+		await Promise.all(Array.from({ length: 10 }, (_, i) => send(log, randomUUID(), `m${i}`)));
+		const commands = await readRunnerCommands(database.db, sessionId, 0);
+		expect(commands.map(({ num }) => num)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+		const row = await findSession(database.db, sessionId);
+		expect(row?.state.queued).toHaveLength(10);
+	});
+});
+
+describe('readAfter', () => {
+	it('gives the same from memory and from the database', async () => {
+		const log = newLog();
+		await log.ingest(sessionId, 1, records(1, 30));
+		const fromMemory = await log.readAfter(sessionId, 10, 15);
+		const fromDatabase = await newLog().readAfter(sessionId, 10, 15);
+		expect(fromMemory.map(({ seq }) => seq)).toEqual(fromDatabase.map(({ seq }) => seq));
+		expect(fromMemory.map(({ json }) => JSON.parse(json) as unknown)).toEqual(
+			fromDatabase.map(({ json }) => JSON.parse(json) as unknown)
+		);
+	});
+});
