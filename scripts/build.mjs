@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { checkNodeVersion, ensureDependencies, ROOT } from './ensure-dependencies.mjs';
 import { buildWithStamp } from './ensure-build.mjs';
-import { say, step } from './progress.mjs';
+import { fail, say, step } from './progress.mjs';
 import { runProgram } from './run-program.mjs';
 
 checkNodeVersion();
@@ -10,12 +10,16 @@ process.chdir(ROOT);
 await ensureDependencies();
 process.env.NODE_ENV = 'production';
 const { build } = await import('vite');
-await step('Building', () =>
-	buildWithStamp(() =>
-		Promise.all([
-			runProgram(process.execPath, [join('scripts', 'build-runner.mjs')]),
-			build({ logLevel: 'warn' })
-		])
-	)
-);
+try {
+	await step('Building', () =>
+		buildWithStamp(() =>
+			Promise.all([
+				runProgram(process.execPath, [join('scripts', 'build-runner.mjs')]),
+				build({ logLevel: 'warn' })
+			])
+		)
+	);
+} catch (error) {
+	fail(error instanceof Error ? error.message : String(error));
+}
 say('Start it with: node build');
