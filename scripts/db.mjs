@@ -38,12 +38,12 @@ const failWith = (error) => fail(`${error.message}\n${error.hint ?? ''}`.trim())
  */
 async function openAppDatabase() {
 	const config = loadProcessConfig();
-	if (!config.ok) fail(formatConfigProblems(config.error));
+	if (!config.ok) return fail(formatConfigProblems(config.error));
 	const { databaseUrl, workspaceRoot } = config.value;
 	if (databaseUrl === null) {
 		const folder = join(workspaceRoot, 'postgres');
 		const started = await startEmbeddedPostgres({ folder, onStatus: say });
-		if (!started.ok) failWith(started.error);
+		if (!started.ok) return failWith(started.error);
 		const { url, origin, stop } = started.value;
 		say(`The embedded database in ${folder} (${origin === 'adopted' ? 'it runs' : origin}).`);
 		return {
@@ -59,7 +59,7 @@ async function openAppDatabase() {
 			if (attempt === 1) say(`Waiting for it: ${message}`);
 		}
 	});
-	if (!ready.ok) failWith(ready.error);
+	if (!ready.ok) return failWith(ready.error);
 	return { url: databaseUrl, close: async () => false };
 }
 

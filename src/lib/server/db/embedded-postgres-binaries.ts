@@ -51,6 +51,12 @@ export function findNativeFolder(
 	}
 }
 
+/** Version of the package that a folder `native` is in. */
+export async function readPackageVersion(nativeFolder: string): Promise<string> {
+	const text = await readFile(join(nativeFolder, '..', 'package.json'), 'utf8');
+	return packageSchema.parse(JSON.parse(text)).version;
+}
+
 /** Programs that can be started as they are. Idempotent; costs a few `lstat` when all is in place. */
 export async function preparePostgresBinaries(
 	options: BinariesOptions
@@ -66,9 +72,7 @@ export async function preparePostgresBinaries(
 		);
 	}
 	try {
-		const { version } = packageSchema.parse(
-			JSON.parse(await readFile(join(native, '..', 'package.json'), 'utf8'))
-		);
+		const version = await readPackageVersion(native);
 		const folder = await usableFolder(native, version, options);
 		const suffix = process.platform === 'win32' ? '.exe' : '';
 		return ok({

@@ -49,10 +49,12 @@ export async function connectWhenReady(
 		for (;;) {
 			const live = await readLivePidFile(place.dataFolder);
 			if (live?.status === 'ready') {
-				const urlOf = await urlsOf(place, live.port);
-				const answer = await ask(urlOf(DATABASE), place.dataFolder);
-				if (answer === 'ours') return urlOf(DATABASE);
-				if (answer === 'no database') await createDatabase(urlOf('postgres'));
+				// Where it listens is the server's to say: one that is adopted may use another folder.
+				const at = { dataFolder: place.dataFolder, socketFolder: live.socketFolder };
+				const url = await urlFor(at, live.port);
+				const answer = await ask(url, place.dataFolder);
+				if (answer === 'ours') return url;
+				if (answer === 'no database') await createDatabase(await urlFor(at, live.port, 'postgres'));
 			}
 			if (live === null && (server === null || exit !== null)) {
 				const said = server === null ? '' : await readLogTail(place.folder, server.logStartsAt);
@@ -70,8 +72,13 @@ export async function connectWhenReady(
 
 export const tick = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, POLL_MS));
 
-async function urlsOf(place: Place, port: number): Promise<(database: string) => string> {
-	const file = join(place.dataFolder, PASSWORD_FILE);
+/** With the password in it. `socketFolder` null: the port is on loopback. */
+export async function urlFor(
+	{ dataFolder, socketFolder }: Pick<Place, 'dataFolder' | 'socketFolder'>,
+	port: number,
+	database = DATABASE
+): Promise<string> {
+	const file = join(dataFolder, PASSWORD_FILE);
 	const password = await readFile(file, 'utf8').catch((error: Error) => {
 		throw startFailure(
 			`The embedded database's password can’t be read: ${error.message}`,
@@ -79,10 +86,9 @@ async function urlsOf(place: Place, port: number): Promise<(database: string) =>
 		);
 	});
 	const login = `postgresql://${ROLE}:${encodeURIComponent(password)}`;
-	return (database) =>
-		place.socketFolder === null
-			? `${login}@127.0.0.1:${port}/${database}`
-			: `${login}@/${database}?host=${encodeURIComponent(place.socketFolder)}`;
+	return socketFolder === null
+		? `${login}@127.0.0.1:${port}/${database}`
+		: `${login}@/${database}?host=${encodeURIComponent(socketFolder)}`;
 }
 
 /** Throws when the server that answers serves another folder. */

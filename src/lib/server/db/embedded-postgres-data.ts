@@ -106,11 +106,8 @@ export async function makeDataFolder(
 ): Promise<boolean> {
 	const version = await readFile(join(place.dataFolder, 'PG_VERSION'), 'utf8').catch(() => null);
 	if (version !== null) {
-		if (version.trim() === binaries.majorVersion) return false;
-		throw startFailure(
-			`The data in ${place.dataFolder} is of PostgreSQL ${version.trim()}; this app brings ${binaries.majorVersion}.`,
-			`Start the version of the app that made it to read it, or move ${place.dataFolder} away to begin anew.`
-		);
+		checkDataVersion(place.dataFolder, version, binaries.majorVersion);
+		return false;
 	}
 	onStatus?.('Creating the embedded database.');
 	await removeUnfinished(place.folder, inTheMaking);
@@ -131,12 +128,31 @@ export async function makeDataFolder(
 		await completeDataFolder(unfinished, password);
 		await giveTo(place.user, join(unfinished, PASSWORD_FILE));
 		await giveTo(place.user, join(unfinished, 'agent-manager.conf'));
-		return await renameUnlessThere(unfinished, place.dataFolder);
+		return await renameUnlessThere(unfinished, place.dataFolder, binaries.majorVersion);
 	} finally {
 		await rm(passwordFile, { force: true });
 		await rm(unfinished, { recursive: true, force: true });
 		inTheMaking.delete(basename(unfinished));
 	}
+}
+
+/** `dataVersion`: what `PG_VERSION` in the folder says. Throws when our binaries can't read it. */
+export function checkDataVersion(
+	dataFolder: string,
+	dataVersion: string | null,
+	ourVersion: string
+): void {
+	if (dataVersion === null) {
+		throw startFailure(
+			`${dataFolder} is there, but holds no database.`,
+			'Move it away, then start again: the folder is made anew.'
+		);
+	}
+	if (dataVersion.trim() === ourVersion) return;
+	throw startFailure(
+		`The data in ${dataFolder} is of PostgreSQL ${dataVersion.trim()}; this app brings ${ourVersion}.`,
+		`Start the version of the app that made it to read it, or move ${dataFolder} away to begin anew.`
+	);
 }
 
 /** Byte order with Unicode's upper and lower case: the same on every machine. */
@@ -154,17 +170,18 @@ const initArguments = (dataFolder: string, passwordFile: string): string[] => [
 ];
 
 /** False when another manager was quicker; its folder is then used. */
-async function renameUnlessThere(from: string, to: string): Promise<boolean> {
+async function renameUnlessThere(from: string, to: string, ourVersion: string): Promise<boolean> {
 	try {
 		await rename(from, to);
 		return true;
 	} catch (error) {
 		const code = (error as NodeJS.ErrnoException).code;
 		if (code !== 'ENOTEMPTY' && code !== 'EEXIST' && code !== 'EPERM') throw error;
-		if (await stat(join(to, 'PG_VERSION')).catch(() => null)) return false;
-		throw startFailure(
-			`${to} is there, but holds no database.`,
-			'Move it away, then start again: the folder is made anew.'
+		checkDataVersion(
+			to,
+			await readFile(join(to, 'PG_VERSION'), 'utf8').catch(() => null),
+			ourVersion
 		);
+		return false;
 	}
 }

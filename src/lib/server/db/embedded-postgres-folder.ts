@@ -142,9 +142,10 @@ export async function makeSocketFolder(
 export interface PidFile {
 	pid: number;
 	port: number;
+	/** Null: it listens on a port only. */
+	socketFolder: string | null;
 	/** `starting`, `ready`, `stopping`, or empty while it is being written. */
 	status: string;
-	text: string;
 }
 
 export async function readPidFile(dataFolder: string): Promise<PidFile | null> {
@@ -156,7 +157,12 @@ export async function readPidFile(dataFolder: string): Promise<PidFile | null> {
 		throw error;
 	}
 	const lines = text.split('\n');
-	return { pid: Number(lines[0]), port: Number(lines[3]), status: (lines[7] ?? '').trim(), text };
+	return {
+		pid: Number(lines[0]),
+		port: Number(lines[3]),
+		socketFolder: lines[4]?.trim() || null,
+		status: (lines[7] ?? '').trim()
+	};
 }
 
 /** The pid file of a postmaster of this folder that runs now, or null. */
