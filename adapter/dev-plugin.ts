@@ -14,29 +14,30 @@ type AttachModule = {
 
 const ATTACH_MODULE = '/src/lib/server/websocket/attach.ts';
 
-function onUpgrade(vite: ViteDevServer, req: IncomingMessage, socket: Duplex, head: Buffer): void {
-	if (req.url?.split('?')[0] !== '/ws') return;
-	socket.on('error', () => socket.destroy());
-	vite
-		.ssrLoadModule(ATTACH_MODULE)
-		.then((module) => (module as AttachModule).handleUpgrade(req, socket, head))
-		.catch((error: unknown) => {
-			vite.config.logger.error(
-				error instanceof Error ? (error.stack ?? error.message) : `${error}`
-			);
-			socket.destroy();
-		});
+async function attach(vite: ViteDevServer, req: IncomingMessage, socket: Duplex, head: Buffer) {
+	try {
+		const module = (await vite.ssrLoadModule(ATTACH_MODULE)) as AttachModule;
+		module.handleUpgrade(req, socket, head);
+	} catch (error) {
+		const words = error instanceof Error ? (error.stack ?? error.message) : String(error);
+		vite.config.logger.error(words);
+		socket.destroy();
+	}
 }
 
 /** SvelteKit starts the app at the first request in development: make that one ourselves. */
-function onListening(vite: ViteDevServer, address: AddressInfo): void {
+async function startApp(vite: ViteDevServer, address: AddressInfo): Promise<void> {
 	const origin = originOf(address.address, address.port);
 	(globalThis as unknown as Record<symbol, unknown>)[Symbol.for('agent-manager.listening')] = {
 		host: address.address,
 		port: address.port,
 		origin
 	};
-	fetch(origin).catch((error: unknown) => vite.config.logger.warn(`Warm-up failed: ${error}`));
+	try {
+		await fetch(origin, { redirect: 'manual' });
+	} catch (error) {
+		vite.config.logger.warn(`The first request failed: ${String(error)}`);
+	}
 }
 
 export function devWebSocket(): Plugin {
@@ -46,10 +47,16 @@ export function devWebSocket(): Plugin {
 		configureServer(vite) {
 			const server = vite.httpServer;
 			if (!server) return;
-			server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) =>
-				onUpgrade(vite, req, socket, head)
-			);
-			server.once('listening', () => onListening(vite, server.address() as AddressInfo));
+			const started = new Promise<void>((resolve) => {
+				server.once('listening', () => {
+					startApp(vite, server.address() as AddressInfo).then(resolve, resolve);
+				});
+			});
+			server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
+				if (req.url?.split('?')[0] !== '/ws') return;
+				socket.on('error', () => socket.destroy());
+				void started.then(() => attach(vite, req, socket, head));
+			});
 		}
 	};
 }

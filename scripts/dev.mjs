@@ -14,8 +14,12 @@ await runProgram(process.execPath, [join('scripts', 'build-runner.mjs')], { quie
 const { createServer } = await import('vite');
 const server = await createServer({ server: { port: Number(values.port) }, clearScreen: false });
 
-const { applyDotEnv } = await server.ssrLoadModule('/adapter/environment.ts');
-applyDotEnv();
+const { loadConfigOrStop } = await server.ssrLoadModule('/adapter/environment.ts');
+try {
+	loadConfigOrStop();
+} catch (error) {
+	fail(error instanceof Error ? error.message : String(error));
+}
 
 try {
 	await server.listen();
