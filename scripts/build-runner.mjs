@@ -58,6 +58,8 @@ if (isCurrent(wanted)) {
 		format: 'esm',
 		minify: true,
 		legalComments: 'eof',
+		// zod says that it has no side effects; taken at its word, esbuild leaves out the start of its modules.
+		ignoreAnnotations: true,
 		// Packages in the bundle are CommonJS in part and ask for Node's modules with `require`.
 		banner: {
 			js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);"
