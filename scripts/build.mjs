@@ -12,12 +12,11 @@ process.env.NODE_ENV = 'production';
 const { build } = await import('vite');
 try {
 	await step('Building', () =>
-		buildWithStamp(() =>
-			Promise.all([
-				runProgram(process.execPath, [join('scripts', 'build-runner.mjs')]),
-				build({ logLevel: 'warn' })
-			])
-		)
+		buildWithStamp(async () => {
+			await build({ logLevel: 'warn' });
+			// After SvelteKit wrote the settings that tsconfig.json extends.
+			await runProgram(process.execPath, [join('scripts', 'build-runner.mjs')]);
+		})
 	);
 } catch (error) {
 	fail(error instanceof Error ? error.message : String(error));

@@ -10,9 +10,9 @@ process.chdir(ROOT);
 const { values } = parseArgs({ options: { port: { type: 'string', default: '5173' } } });
 await ensureDependencies();
 
-await runProgram(process.execPath, [join('scripts', 'build-runner.mjs')], { quiet: true });
 const { createServer } = await import('vite');
 const server = await createServer({ server: { port: Number(values.port) }, clearScreen: false });
+await runProgram(process.execPath, [join('scripts', 'build-runner.mjs')], { quiet: true });
 
 const { loadConfigOrStop } = await server.ssrLoadModule('/adapter/environment.ts');
 try {

@@ -70,7 +70,11 @@ export async function ensureBuild() {
 	if (isBuilt()) return;
 	try {
 		await step('Building the app (about half a minute)', () =>
-			runProgram(process.execPath, [join(ROOT, 'scripts', 'build.mjs')], { cwd: ROOT, quiet: true })
+			runProgram(process.execPath, [join(ROOT, 'scripts', 'build.mjs')], {
+				cwd: ROOT,
+				env: { ...process.env, NO_COLOR: '1' },
+				quiet: true
+			})
 		);
 	} catch (error) {
 		if (!(error instanceof ProgramFailed)) throw error;
