@@ -3,7 +3,7 @@ import { checkHost, isPublicAddress } from './host-policy.ts';
 
 const check = (host: string, addresses: string[] | Error, allowGitHosts: string[] = []) =>
 	checkHost(
-		{ host, port: 443 },
+		{ host, port: 443, transport: 'https' },
 		{
 			allowGitHosts,
 			resolve: () =>
@@ -75,7 +75,7 @@ describe('checkHost', () => {
 			error: { code: 'repo_unreachable' }
 		});
 		const viaProxy = await checkHost(
-			{ host: 'nowhere.example', port: 443 },
+			{ host: 'nowhere.example', port: 443, transport: 'https' },
 			{ allowGitHosts: [], resolve: () => Promise.reject(new Error('ENOTFOUND')) },
 			true
 		);

@@ -56,12 +56,18 @@ const notAllowed = (host: string): Result<never, WireError> =>
  * resolved, unless a proxy would resolve it for us.
  */
 export const checkHost = async (
-	address: Pick<RepoAddress, 'host' | 'port'>,
+	address: Pick<RepoAddress, 'host' | 'port' | 'transport'>,
 	policy: HostPolicy,
-	usesProxy: boolean
+	usesProxy: boolean,
+	timeoutMs = RESOLVE_TIMEOUT_MS
 ): Promise<Result<HostPin, WireError>> => {
 	const { host, port } = address;
 	if (host === null || isListedHost(host, port, policy.allowGitHosts)) return ok({ addresses: [] });
+	if (address.transport === 'http') {
+		return fail(
+			wireError('repo_host_not_allowed', `Plain http to ${host} needs the host in allowGitHosts.`)
+		);
+	}
 	if (ipaddr.isValid(host)) {
 		return isPublicAddress(host) ? ok({ addresses: [host] }) : notAllowed(host);
 	}
@@ -70,7 +76,7 @@ export const checkHost = async (
 	}
 	let addresses: string[];
 	try {
-		addresses = await withTimeout((policy.resolve ?? systemResolve)(host), RESOLVE_TIMEOUT_MS);
+		addresses = await withTimeout((policy.resolve ?? systemResolve)(host), timeoutMs);
 	} catch {
 		return usesProxy
 			? ok({ addresses: [] })

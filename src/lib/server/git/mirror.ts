@@ -135,7 +135,19 @@ interface Reached {
 	movedTo: RepoAddress | null;
 }
 
+/** A server refuses a stale credential also for what is public, so it is asked once more without. */
 const reach = async (git: Git, options: FetchOptions): Promise<Result<Reached, WireError>> => {
+	const reached = await reachWith(git, options);
+	if (reached.ok || options.remote.auth === null) return reached;
+	if (reached.error.code !== 'repo_auth_required') return reached;
+	const withoutAuth = await reachWith(git, {
+		...options,
+		remote: { ...options.remote, auth: null }
+	});
+	return withoutAuth.ok ? withoutAuth : reached;
+};
+
+const reachWith = async (git: Git, options: FetchOptions): Promise<Result<Reached, WireError>> => {
 	const { remote, signal } = options;
 	const connection = await connect(git, remote);
 	if (!connection.ok) return connection;

@@ -165,9 +165,17 @@ const server = (parts: ServerParts): Result<RepoAddress, WireError> => {
 	});
 };
 
+export interface ParseAddressOptions {
+	allowGitHosts: readonly string[];
+	/** What `~/` stands for. */
+	home: string;
+	/** Reads plain http addresses of hosts that are not listed too: for stored ones. */
+	plainHttp?: boolean;
+}
+
 const parseUrl = (
 	match: RegExpExecArray,
-	allowGitHosts: readonly string[]
+	options: ParseAddressOptions
 ): Result<RepoAddress, WireError> => {
 	const transport = (match[1] ?? '').toLowerCase() as ServerParts['transport'];
 	const user = match[2] ?? null;
@@ -180,7 +188,8 @@ const parseUrl = (
 	if (host === null || segments === null || port < 1 || port > 65_535) {
 		return invalid('That is not the address of a git repository.');
 	}
-	if (transport === 'http' && !isListedHost(host, port, allowGitHosts)) {
+	const listed = options.plainHttp || isListedHost(host, port, options.allowGitHosts);
+	if (transport === 'http' && !listed) {
 		return invalid('Plain http is taken only from hosts listed in allowGitHosts; use https.');
 	}
 	const bracketed = host.includes(':') ? `[${host}]` : host;
@@ -227,12 +236,6 @@ const parseLocal = (text: string): Result<RepoAddress, WireError> => {
 	});
 };
 
-export interface ParseAddressOptions {
-	allowGitHosts: readonly string[];
-	/** What `~/` stands for. */
-	home: string;
-}
-
 /**
  * `owner/name`, an https or ssh URL, `user@host:path`, or an absolute path. Parsing a result's `url`
  * again gives the same result. Error: `repo_url_invalid`.
@@ -256,7 +259,7 @@ export const parseRepoAddress = (
 	const short = /^([^/:@]+)\/([^/:@]+)$/.exec(text);
 	if (short?.[1] && short[2]) return github(short[1], short[2], false);
 	const url = URL_FORM.exec(text);
-	if (url) return parseUrl(url, options.allowGitHosts);
+	if (url) return parseUrl(url, options);
 	const scp = text.includes('://') || text.includes('::') ? null : SCP_FORM.exec(text);
 	if (scp) return parseScp(scp);
 	return invalid('That is not the address of a git repository.');

@@ -1,0 +1,195 @@
+/** Registration, refresh and removal of repos: what the API and `/ws` call. */
+import { rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { WireError } from '@agent-manager/protocol/errors.ts';
+import type { RepoId } from '@agent-manager/protocol/ids.ts';
+import type { Repo } from '@agent-manager/protocol/repo.ts';
+import { wireError } from '#lib/domain/errors.ts';
+import { fail, ok, type Result } from '#lib/domain/result.ts';
+import type { Database } from '#lib/server/db/client.ts';
+import { findRepo, insertRepo, listRepos, updateRepo, type RepoRow } from '#lib/server/db/repos.ts';
+import { countSessions } from '#lib/server/db/sessions.ts';
+import type { Git } from '#lib/server/git/exec.ts';
+import { checkHost, type HostPolicy } from '#lib/server/git/host-policy.ts';
+import { mirrorExists, sweepMirror } from '#lib/server/git/mirror.ts';
+import type { Remote } from '#lib/server/git/remote.ts';
+import { parseRepoAddress, type RepoAddress } from '#lib/server/git/repo-address.ts';
+import { checkLocalRepo } from './local-repo-check.ts';
+import { RepoFetcher } from './repo-fetcher.ts';
+import {
+	removedMirrorsFolder,
+	removeRepo,
+	type RepoRemovalOptions,
+	type RepoRemoved
+} from './repo-removal.ts';
+import { toRepo } from './repo-view.ts';
+
+/** A registration answers soon; a name server that is slower is asked again by the clone. */
+const HOST_CHECK_TIMEOUT_MS = 800;
+
+export interface RepoServiceOptions {
+	db: Database;
+	git: Git;
+	workspaceRoot: string;
+	policy: HostPolicy;
+	remoteFor: (row: RepoRow) => Promise<Remote>;
+	now: () => Date;
+	newId: () => string;
+	logger: Logger;
+	purgeSessions: RepoRemovalOptions['purgeSessions'];
+	/** A repo looks different, by progress too; at most four times a second each. */
+	onChange: (id: RepoId) => void;
+	onRemoved: (id: RepoId) => void;
+}
+
+const notFound = (): Result<never, WireError> =>
+	fail(wireError('repo_not_found', 'There is no repo with this id.'));
+
+export class RepoService {
+	readonly #options: RepoServiceOptions;
+	readonly #fetcher: RepoFetcher;
+
+	constructor(options: RepoServiceOptions) {
+		this.#options = options;
+		const mirrorPathOf = (row: RepoRow): string => this.mirrorPathOf(row);
+		this.#fetcher = new RepoFetcher({ ...options, mirrorPathOf });
+	}
+
+	mirrorPathOf(row: RepoRow): string {
+		return join(this.#options.workspaceRoot, row.mirrorPath);
+	}
+
+	/** In order of registration, without their branches. */
+	async list(): Promise<Repo[]> {
+		const { db } = this.#options;
+		const [rows, counts] = await Promise.all([listRepos(db), countSessions(db)]);
+		return rows.map((row) => {
+			const repo = toRepo(row, counts.get(row.id), this.#fetcher.progress(row.id as RepoId));
+			delete repo.branches;
+			return repo;
+		});
+	}
+
+	/** Error: `repo_not_found`. */
+	async get(id: RepoId): Promise<Result<Repo, WireError>> {
+		const row = await findRepo(this.#options.db, id);
+		return row ? ok(await this.#view(row)) : notFound();
+	}
+
+	/**
+	 * Writes the repo down and begins to clone it. What only the clone can find out shows on the repo.
+	 * Errors: `repo_url_invalid`, `repo_path_invalid`, `repo_host_not_allowed`, `repo_exists` with
+	 * `details.repoId`.
+	 */
+	async register(url: string): Promise<Result<Repo, WireError>> {
+		const address = await this.#checkAddress(url);
+		if (!address.ok) return address;
+		const { kind, owner, name, webUrl, identity, mirrorPath } = address.value;
+		const { db, newId, now } = this.#options;
+		const inserted = await insertRepo(db, {
+			id: newId(),
+			kind,
+			owner,
+			name,
+			url: address.value.url,
+			webUrl,
+			identity,
+			mirrorPath,
+			status: 'cloning',
+			createdAt: now()
+		});
+		if ('existingId' in inserted) {
+			return fail(
+				wireError('repo_exists', `${owner}/${name} is registered already.`, {
+					details: { repoId: inserted.existingId }
+				})
+			);
+		}
+		return ok(await this.#fetch(inserted.row));
+	}
+
+	/** Begins to fetch, or to clone again after a failure; one that is at work goes on. */
+	async refresh(id: RepoId): Promise<Result<Repo, WireError>> {
+		const { db } = this.#options;
+		const row = await findRepo(db, id);
+		if (!row) return notFound();
+		if (row.fetchedAt !== null || row.status === 'cloning') return ok(await this.#fetch(row));
+		const retried = await updateRepo(db, id, { status: 'cloning', error: null });
+		return retried ? ok(await this.#fetch(retried)) : notFound();
+	}
+
+	/**
+	 * Errors: `repo_not_found`, and unless forced `repo_in_use` while sessions live and
+	 * `repo_unpushed_commits` with `details.branches`.
+	 */
+	async remove(id: RepoId, { force }: { force: boolean }): Promise<Result<RepoRemoved, WireError>> {
+		const { db, git, onRemoved } = this.#options;
+		return git.locks.run(`remove ${id}`, async () => {
+			const row = await findRepo(db, id);
+			if (!row) return notFound();
+			const removed = await removeRepo(
+				{
+					...this.#options,
+					mirrorPathOf: (repo) => this.mirrorPathOf(repo),
+					cancelFetch: (repoId) => this.#fetcher.cancel(repoId)
+				},
+				row,
+				force
+			);
+			if (removed.ok) onRemoved(id);
+			return removed;
+		});
+	}
+
+	/**
+	 * At boot, before anything works on mirrors: clears what a killed git left, clones again what was
+	 * being cloned or has lost its mirror, deletes the mirrors of removed repos.
+	 */
+	async recover(): Promise<void> {
+		const { db, workspaceRoot } = this.#options;
+		await rm(removedMirrorsFolder(workspaceRoot), { recursive: true, force: true });
+		for (const row of await listRepos(db)) {
+			const mirrorPath = this.mirrorPathOf(row);
+			const there = await mirrorExists(mirrorPath);
+			if (there) await sweepMirror(mirrorPath);
+			if (row.status === 'cloning' || (row.status === 'ready' && !there)) this.#fetcher.start(row);
+		}
+	}
+
+	/** Resolves when no clone or refresh is at work for this repo. */
+	settled(id: RepoId): Promise<void> {
+		return this.#fetcher.settled(id);
+	}
+
+	/** Ends what is at work; a clone begins anew at the next start. */
+	stop(): Promise<void> {
+		return this.#fetcher.stopAll();
+	}
+
+	async #view(row: RepoRow): Promise<Repo> {
+		const counts = await countSessions(this.#options.db);
+		return toRepo(row, counts.get(row.id), this.#fetcher.progress(row.id as RepoId));
+	}
+
+	async #fetch(row: RepoRow): Promise<Repo> {
+		this.#fetcher.start(row);
+		const repo = await this.#view(row);
+		this.#options.onChange(repo.id);
+		return repo;
+	}
+
+	async #checkAddress(url: string): Promise<Result<RepoAddress, WireError>> {
+		const { policy, workspaceRoot, git } = this.#options;
+		const parsing = { allowGitHosts: policy.allowGitHosts, home: homedir() };
+		const parsed = parseRepoAddress(url, parsing);
+		if (!parsed.ok) return parsed;
+		if (parsed.value.kind === 'local') {
+			const real = await checkLocalRepo(parsed.value.url, workspaceRoot);
+			return real.ok ? parseRepoAddress(real.value, parsing) : real;
+		}
+		const host = await checkHost(parsed.value, policy, git.usesProxy, HOST_CHECK_TIMEOUT_MS);
+		return host.ok || host.error.code !== 'repo_host_not_allowed' ? parsed : host;
+	}
+}

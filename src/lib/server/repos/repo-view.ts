@@ -1,0 +1,33 @@
+/** The repo as pages and the API show it. */
+import type { RepoId } from '@agent-manager/protocol/ids.ts';
+import type { Repo, RepoProgress, SessionCounts } from '@agent-manager/protocol/repo.ts';
+import type { RepoRow } from '#lib/server/db/repos.ts';
+
+export const NO_SESSIONS: SessionCounts = {
+	starting: 0,
+	running: 0,
+	waiting: 0,
+	error: 0,
+	total: 0
+};
+
+export const toRepo = (
+	row: RepoRow,
+	counts: SessionCounts | undefined,
+	progress: RepoProgress | null
+): Repo => ({
+	id: row.id as RepoId,
+	kind: row.kind,
+	owner: row.owner,
+	name: row.name,
+	url: row.url,
+	webUrl: row.webUrl,
+	defaultBranch: row.defaultBranch,
+	status: row.status,
+	progress,
+	error: row.error,
+	branches: row.branches,
+	fetchedAt: row.fetchedAt?.toISOString() ?? null,
+	createdAt: row.createdAt.toISOString(),
+	counts: counts ?? NO_SESSIONS
+});
