@@ -42,6 +42,8 @@ export interface Turn {
 	prompt: string;
 	/** One entry for each message of the model since the prompt: its tools and their outcomes. */
 	steps: ToolOutcome[][];
+	/** What the person said while the turn was going on. */
+	asides: string[];
 	/** Was Claude Code in plan mode when the turn began? */
 	planMode: boolean;
 }
@@ -79,6 +81,9 @@ const META = [
 	/^Continue from where you left off\.\s*$/g,
 	/^This session is being continued from a previous conversation[\s\S]*$/g
 ];
+/** How Claude Code hands over what a person says in the middle of a turn. */
+const ASIDE =
+	/The user sent a new message while you were working:\n([\s\S]*?)\n\n(?:This is how Claude Code surfaces|IMPORTANT:)[^\n]*/g;
 const INTERRUPTED = /^\[Request interrupted by user/;
 
 /**
@@ -89,7 +94,9 @@ function promptOf(blocks: Block[]): string {
 	let prompt = '';
 	for (const { type, text } of blocks) {
 		if (type !== 'text' || text === undefined) continue;
-		const words = META.reduce((rest, pattern) => rest.replace(pattern, ''), text).trim();
+		const words = [...META, ASIDE]
+			.reduce((rest, pattern) => rest.replace(pattern, ''), text)
+			.trim();
 		if (INTERRUPTED.test(words)) prompt = '';
 		else if (words !== '') prompt = words;
 	}
@@ -112,6 +119,9 @@ function outcomesOf(blocks: Block[]): { id: string; outcome: ToolOutcome }[] {
 		}));
 }
 
+const asidesIn = (blocks: Block[]): string[] =>
+	blocks.flatMap((block) => [...(block.text ?? '').matchAll(ASIDE)].map((match) => match[1]!));
+
 /** Reminders say when plan mode begins and ends. */
 function planModeAfter(before: boolean, blocks: Block[]): boolean {
 	const told = blocks.map((block) => block.text ?? '').join('\n');
@@ -129,6 +139,7 @@ function readTurns(messages: MessagesRequest['messages']): Turn[] {
 		if (message.role !== 'assistant') planMode = planModeAfter(planMode, blocks);
 		const current = turns.at(-1);
 		if (current && current.steps.length === 0) current.planMode = planMode;
+		if (current && message.role !== 'assistant') current.asides.push(...asidesIn(blocks));
 		if (message.role === 'assistant') {
 			const outcomes = outcomesOf(blocks);
 			for (const { id, outcome } of outcomes) open.set(id, outcome);
@@ -143,7 +154,7 @@ function readTurns(messages: MessagesRequest['messages']): Turn[] {
 			outcome.isError = block.is_error ?? false;
 		}
 		const prompt = promptOf(blocks);
-		if (prompt !== '') turns.push({ prompt, steps: [], planMode });
+		if (prompt !== '') turns.push({ prompt, steps: [], asides: [], planMode });
 	}
 	return turns;
 }

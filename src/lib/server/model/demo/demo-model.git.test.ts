@@ -49,6 +49,8 @@ async function makeRepo(): Promise<string> {
 interface Agent {
 	/** Runs one turn; resolves to its messages, the result last. */
 	turn(prompt: string): Promise<SDKMessage[]>;
+	/** Hands in a prompt without waiting for anything. */
+	send(prompt: string): void;
 	interrupt(): Promise<unknown>;
 	/** Called for each message as it comes. */
 	onMessage: (message: SDKMessage) => void;
@@ -89,6 +91,14 @@ function startAgent(cwd: string, options: Partial<Options> & { home?: string } =
 	});
 	const agent: Agent = {
 		onMessage: () => {},
+		send: (prompt) => {
+			prompts.push({
+				type: 'user',
+				message: { role: 'user', content: prompt },
+				parent_tool_use_id: null
+			});
+			wake();
+		},
 		interrupt: () => stream.interrupt(),
 		close: () => {
 			ended = true;
@@ -96,12 +106,7 @@ function startAgent(cwd: string, options: Partial<Options> & { home?: string } =
 			stream.close();
 		},
 		turn: async (prompt) => {
-			prompts.push({
-				type: 'user',
-				message: { role: 'user', content: prompt },
-				parent_tool_use_id: null
-			});
-			wake();
+			agent.send(prompt);
 			const seen: SDKMessage[] = [];
 			for (;;) {
 				const next = await stream.next();
@@ -227,6 +232,21 @@ test('an interrupt in a long command leaves an agent that takes the next prompt'
 	expect(messages.at(-1)).toMatchObject({ subtype: 'error_during_execution' });
 	agent.onMessage = () => {};
 	expect(lastWords(await agent.turn('[[demo: text text="still here"]]'))).toBe('still here');
+	agent.close();
+});
+
+test('a message in the middle of a turn is answered in it', async () => {
+	const cwd = await makeRepo();
+	const agent = startAgent(cwd);
+	let sent = false;
+	agent.onMessage = (message) => {
+		if (sent || message.type !== 'assistant') return;
+		sent = true;
+		agent.send('[[demo: text text="and the second"]]');
+	};
+	const messages = await agent.turn('[[demo: tools bash="sleep 0.3" bash="echo done"]]');
+	expect(JSON.stringify(messages)).toContain('Ran 2 command(s).');
+	expect(lastWords(messages)).toContain('and the second');
 	agent.close();
 });
 

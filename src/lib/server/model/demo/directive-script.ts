@@ -10,7 +10,7 @@ const numbered = (count: number, size: number, stamped: boolean): Chunks =>
 	function* (epochMs) {
 		for (let index = 1; index <= count; index += 1) {
 			const head = stamped ? `#${index} t=${epochMs().toFixed(3)}` : `#${index}`;
-			yield `${head.padEnd(size - 1, '.')} `;
+			yield `${head.padEnd(size - 1, '~')} `;
 		}
 	};
 

@@ -1,6 +1,6 @@
 /** Writes a reply as the Messages API does: as server-sent events at the reply's pace, or whole. */
 import type { ServerResponse } from 'node:http';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises';
 import type { TokenUsage } from '../usage.ts';
 import type { Fault, Reply, ReplyBlock } from './reply.ts';
 import { estimateTokens } from './token-estimate.ts';
@@ -61,7 +61,10 @@ class PacedWriter {
 
 	async push(text: string): Promise<void> {
 		this.buffer += text;
-		if (this.buffer.length >= FLUSH_BYTES) await this.flush();
+		if (this.buffer.length < FLUSH_BYTES) return;
+		await this.flush();
+		// Others of this process shall get their turn between two lumps.
+		await immediate();
 	}
 
 	async flush(): Promise<void> {
@@ -136,7 +139,7 @@ async function breakStream(
 	}
 	if (fault.kind === 'cut') {
 		// One turn of the loop, so that what was said before still gets out.
-		await new Promise((resolve) => setImmediate(resolve));
+		await immediate();
 		res.destroy();
 		return;
 	}
@@ -176,11 +179,16 @@ export async function streamReply(
 				: OPENERS[block.kind];
 		await writer.push(event('content_block_start', { index, content_block: opener }));
 		if (index === 0) await writer.push(event('ping', {}));
-		for (const delta of deltasOf(block, context.epochMs)) {
+		const deltas = deltasOf(block, context.epochMs);
+		for (;;) {
 			if (fault && chunks >= fault.afterChunks) {
 				return breakStream(fault, res, writer, context.signal);
 			}
+			// First the beat, then the delta, which may carry the time.
 			if (chunks > 0) await writer.wait(reply.pacing.intervalMs);
+			const next = deltas.next();
+			if (next.done) break;
+			const delta = next.value;
 			const text = event('content_block_delta', { index, delta });
 			context.usage.outputTokens += Math.max(1, estimateTokens(text) - EVENT_TOKENS);
 			await writer.push(text);

@@ -2,7 +2,7 @@
 import { directiveScript } from './directive-script.ts';
 import { parseDirectives } from './directive.ts';
 import type { Reply } from './reply.ts';
-import { replay, type Scene } from './script.ts';
+import { replay, type Scene, type Script } from './script.ts';
 import { commitStory } from './story-commit.ts';
 import { editStory } from './story-edit.ts';
 import { explainStory } from './story-explain.ts';
@@ -42,29 +42,53 @@ export function chooseScenario(
 	return 'edit';
 }
 
-/** What the model says next in this scene. */
-export function nextReply(scene: Scene): Reply {
-	const { prompt, steps } = scene.turn;
-	const scenario = chooseScenario(prompt, {
-		first: scene.earlier.length === 0,
-		planMode: scene.turn.planMode
-	});
-	switch (scenario) {
+function* once(reply: Reply): Script {
+	yield* [];
+	return reply;
+}
+
+function scriptFor(scene: Scene): Script {
+	const { prompt, planMode } = scene.turn;
+	switch (chooseScenario(prompt, { first: scene.earlier.length === 0, planMode })) {
 		case 'directive':
-			return replay(directiveScript(parseDirectives(prompt), scene), steps);
+			return directiveScript(parseDirectives(prompt), scene);
 		case 'small-talk':
-			return smallTalk(scene);
+			return once(smallTalk(scene));
 		case 'recap':
-			return recap(scene);
+			return once(recap(scene));
 		case 'plan':
-			return replay(planStory(scene), steps);
+			return planStory(scene);
 		case 'run':
-			return replay(runStory(scene), steps);
+			return runStory(scene);
 		case 'commit':
-			return replay(commitStory(scene), steps);
+			return commitStory(scene);
 		case 'explain':
-			return replay(explainStory(scene), steps);
+			return explainStory(scene);
 		case 'edit':
-			return replay(editStory(scene), steps);
+			return editStory(scene);
 	}
 }
+
+/**
+ * What a person says in the middle of a turn is answered in the same turn, after what was asked
+ * before: the last words of one script stand before the first ones of the next.
+ */
+function* withAsides(scene: Scene): Script {
+	const { turn, earlier } = scene;
+	let last = yield* scriptFor(scene);
+	for (const prompt of turn.asides) {
+		const script = scriptFor({ ...scene, turn: { ...turn, prompt }, earlier: [...earlier, turn] });
+		let lead = last.blocks;
+		let next = script.next();
+		while (!next.done) {
+			const answer = yield { ...next.value, blocks: [...lead, ...next.value.blocks] };
+			lead = [];
+			next = script.next(answer);
+		}
+		last = { ...next.value, blocks: [...lead, ...next.value.blocks] };
+	}
+	return last;
+}
+
+/** What the model says next in this scene. */
+export const nextReply = (scene: Scene): Reply => replay(withAsides(scene), scene.turn.steps);
