@@ -98,9 +98,8 @@ const imports = {
 	create(context) {
 		const from = relative(ROOT, context.filename).split(sep).join('/');
 		if (!LAYERED.test(from) || UNLAYERED.test(from)) return {};
-		/** @param {{ source?: unknown }} node */
-		const check = (node) => {
-			const source = /** @type {import('estree').Literal | null | undefined} */ (node.source);
+		/** @param {{ source?: any }} node */
+		const check = ({ source }) => {
 			if (typeof source?.value !== 'string') return;
 			const words = findViolation(from, source.value);
 			if (words) context.report({ node: source, messageId: 'violation', data: { words } });
