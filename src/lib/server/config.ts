@@ -60,7 +60,7 @@ export function loadConfig(options: LoadConfigOptions): Result<Config, ConfigPro
 }
 
 /** Always in the home folder, whatever the workspace is: it may say where the workspace is. */
-export const configFilePath = (homeDirectory: string): string =>
+const configFilePath = (homeDirectory: string): string =>
 	join(homeDirectory, '.agent-manager', 'config.json');
 
 /** Each setting with its shown value (no secrets) and source, in the order of the table. */
@@ -79,7 +79,7 @@ export const describeConfig = (
 	});
 
 /** True when only this machine reaches the address. */
-export const isLoopbackHost = (host: string): boolean =>
+const isLoopbackHost = (host: string): boolean =>
 	host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 
 interface Found {

@@ -9,7 +9,7 @@ import { pino, type DestinationStream, type Logger } from 'pino';
 export type { Logger } from 'pino';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
+type LogLevel = (typeof LOG_LEVELS)[number];
 
 export interface LoggerOptions {
 	level: LogLevel;
@@ -45,10 +45,8 @@ const SECRET_FIELD =
 /** Counts and the like that only sound like one. */
 const NO_SECRET_FIELD = /^(.*tokens|.*token_?count|maxtokens)$/i;
 
-// eslint-disable-next-line no-control-regex -- finding them is the point
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029]/g;
 /** Sequences that a terminal would act on: CSI, OSC, and the like. */
-// eslint-disable-next-line no-control-regex -- finding them is the point
 const ESCAPE_SEQUENCE =
 	/\u001b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\u0007\u001b]*(?:\u0007|\u001b\\)?|.)/g;
 

@@ -13,12 +13,12 @@ import { redactUrl } from './database-url.ts';
 
 export type Database = NodePgDatabase;
 /** What `db.transaction` gives to its callback. */
-export type Transaction = Parameters<Parameters<Database['transaction']>[0]>[0];
+type Transaction = Parameters<Parameters<Database['transaction']>[0]>[0];
 /** Either of the two: for functions that may run inside or outside a transaction. */
 export type Executor = Database | Transaction;
 
 /** The oldest server we are tested against. */
-export const OLDEST_SERVER_VERSION = 150000;
+const OLDEST_SERVER_VERSION = 150000;
 
 export interface DatabaseOptions {
 	url: string;

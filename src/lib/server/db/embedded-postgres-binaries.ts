@@ -5,7 +5,18 @@
  * written to, or can't be read by the user who runs the server, it is copied once.
  */
 import { constants } from 'node:fs';
-import { access, chmod, cp, lstat, mkdir, readFile, rename, rm, symlink } from 'node:fs/promises';
+import {
+	access,
+	chmod,
+	cp,
+	lstat,
+	mkdir,
+	mkdtemp,
+	readFile,
+	rename,
+	rm,
+	symlink
+} from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -107,9 +118,8 @@ async function usableFolder(
 	}
 	const copy = join(options.cacheFolder, `programs-${version}`);
 	if (await exists(copy)) return copy;
-	const unfinished = `${copy}.${process.pid}.new`;
-	await rm(unfinished, { recursive: true, force: true });
 	await mkdir(options.cacheFolder, { recursive: true });
+	const unfinished = await mkdtemp(join(options.cacheFolder, `programs.new-${process.pid}-`));
 	await cp(native, unfinished, { recursive: true, verbatimSymlinks: true });
 	await completeFolder(unfinished);
 	await chmod(unfinished, 0o755);

@@ -72,7 +72,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
 	log_parameter_max_length_on_error: '0'
 };
 
-export const settingsText = (extra: Readonly<Record<string, string>> = {}): string =>
+const settingsText = (extra: Readonly<Record<string, string>> = {}): string =>
 	[
 		'# Written by Agent Manager at each start.',
 		...Object.entries({ ...SETTINGS, ...extra }).map(([name, value]) => `${name} = ${value}`),
@@ -208,10 +208,10 @@ async function namesStranger(path: string, dataFolder: string): Promise<boolean>
 	return !(await hasProcessIn(dataFolder));
 }
 
-/** Data folders that a manager began to make and did not finish; `keep`: our own of this moment. */
+/** What a manager began to make and did not finish; `keep`: our own of this moment. */
 export async function removeUnfinished(folder: string, keep: ReadonlySet<string>): Promise<void> {
 	for (const name of await readdir(folder)) {
-		const match = /^(data\.new-(\d+)-\w+)(\.password)?$/.exec(name);
+		const match = /^((?:data|programs)\.new-(\d+)-\w+)(\.password)?$/.exec(name);
 		const pid = Number(match?.[2]);
 		if (match === null || keep.has(match[1] ?? '')) continue;
 		if (pid !== process.pid && isAlive(pid)) continue;

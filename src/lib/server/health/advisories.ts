@@ -73,7 +73,7 @@ export const isAtLeast = (version: string, floor: string): boolean => {
 };
 
 /** By upstream's numbering: fixed within its own branch, or of a newer branch than any listed. */
-export function isFixed(version: string, fixedIn: readonly string[]): boolean {
+function isFixed(version: string, fixedIn: readonly string[]): boolean {
 	const found = parseVersion(version);
 	if (found === null) return false;
 	const floors = fixedIn.map(parseVersion).filter((floor) => floor !== null);
