@@ -1,66 +1,54 @@
 /** What the agent asks, read from the event that asked. Nothing of it is trusted to have its shape. */
 import type { JsonObject } from '@agent-manager/protocol/json.ts';
+import type { PendingRequest } from '@agent-manager/protocol/session.ts';
 import type { SessionEvent } from '@agent-manager/protocol/events.ts';
+import { cleanLine, cleanText } from '#lib/domain/clean-text.ts';
+import { asObject, textAt } from '#lib/domain/loose-json.ts';
+import type { RequestBlock } from '#lib/domain/transcript-blocks.ts';
 
 export interface AskedQuestion {
+	/** As it was asked: the key under which the answer is expected. */
 	question: string;
-	header: string;
 	multiSelect: boolean;
 	options: { label: string; description: string }[];
 }
 
-const isObject = (value: unknown): value is JsonObject =>
-	typeof value === 'object' && value !== null && !Array.isArray(value);
+const QUESTION_MAX_LENGTH = 2_000;
 
-const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
-
-/** The input of the tool that is asked for; empty when the event says none. */
-export const requestInput = (event: SessionEvent | null): JsonObject =>
-	isObject(event?.payload.input) ? event.payload.input : {};
+/** The request as the transcript's cards show it. */
+export const requestBlock = (request: PendingRequest, event: SessionEvent): RequestBlock => ({
+	kind: 'request',
+	key: `pending:${request.requestId}`,
+	seq: event.seq,
+	ts: event.ts,
+	requestId: request.requestId,
+	requestKind: request.kind,
+	toolName: request.toolName,
+	toolUseId: textAt(event.payload, 'toolUseId') ?? '',
+	input: asObject(event.payload.input) ?? {},
+	title: request.title,
+	description: null,
+	reason: null,
+	outcome: 'pending',
+	message: null,
+	answers: null
+});
 
 /** What the agent adds in words, such as why it wants to. */
-export const requestReason = (event: SessionEvent | null): string =>
-	textOf(event?.payload.description) || textOf(event?.payload.reason);
+export const requestReason = (event: SessionEvent | null): string => {
+	if (!event) return '';
+	return cleanText(textAt(event.payload, 'description') ?? textAt(event.payload, 'reason') ?? '');
+};
 
-export const questionsOf = (input: JsonObject): AskedQuestion[] => {
-	const questions = Array.isArray(input.questions) ? input.questions : [];
-	return questions.filter(isObject).map((question) => ({
-		question: textOf(question.question),
-		header: textOf(question.header),
+const objectsOf = (value: unknown): JsonObject[] =>
+	(Array.isArray(value) ? value : []).map(asObject).filter((object) => object !== null);
+
+export const questionsOf = (input: JsonObject): AskedQuestion[] =>
+	objectsOf(input.questions).map((question) => ({
+		question: textAt(question, 'question') ?? '',
 		multiSelect: question.multiSelect === true,
-		options: (Array.isArray(question.options) ? question.options : [])
-			.filter(isObject)
-			.map((option) => ({
-				label: textOf(option.label),
-				description: textOf(option.description)
-			}))
+		options: objectsOf(question.options).map((option) => ({
+			label: textAt(option, 'label') ?? '',
+			description: cleanLine(textAt(option, 'description') ?? '', QUESTION_MAX_LENGTH)
+		}))
 	}));
-};
-
-export type InputView =
-	| { kind: 'command'; command: string; note: string }
-	| { kind: 'edit'; path: string; removed: string; added: string }
-	| { kind: 'write'; path: string; content: string }
-	| { kind: 'plan'; text: string }
-	| { kind: 'json'; text: string };
-
-/** The exact input as a person can judge it. */
-export const inputView = (toolName: string, input: JsonObject): InputView => {
-	const { command, file_path: path, plan, content } = input;
-	if (toolName === 'Bash' && typeof command === 'string') {
-		return { kind: 'command', command, note: textOf(input.description) };
-	}
-	if (toolName === 'Edit' && typeof path === 'string') {
-		return {
-			kind: 'edit',
-			path,
-			removed: textOf(input.old_string),
-			added: textOf(input.new_string)
-		};
-	}
-	if (toolName === 'Write' && typeof path === 'string' && typeof content === 'string') {
-		return { kind: 'write', path, content };
-	}
-	if (typeof plan === 'string') return { kind: 'plan', text: plan };
-	return { kind: 'json', text: JSON.stringify(input, null, 2) };
-};
