@@ -19,7 +19,7 @@ import { createSessions, type AppSessions } from './app-sessions.ts';
 import type { Config } from './config.ts';
 import { formatConfigProblems, loadProcessConfig } from './config-process.ts';
 import { createLogger, type Logger } from './logger.ts';
-import type { UpstreamDescription } from './model/upstream.ts';
+import type { UpstreamDescription, UpstreamResolver } from './model/upstream.ts';
 import { findProjectRoot } from './project-root.ts';
 import type { DriverStatus, ImageBuild } from './runner/driver-choice.ts';
 import { createHub } from './sessions/hub.ts';
@@ -29,7 +29,7 @@ import { closeAllBrowsers, handleUpgrade, setWebSocketEdge } from './websocket/a
 /** What the app is and stands on, for the pages. */
 export interface About {
 	version: string;
-	model: UpstreamDescription;
+	model: UpstreamDescription & { label: string };
 	drivers: DriverStatus[];
 	imageBuild: ImageBuild | null;
 	workspaceRoot: string;
@@ -48,6 +48,21 @@ export interface App {
 	about: () => Promise<About>;
 	stop: () => Promise<void>;
 }
+
+const CREDENTIAL_LABELS: Record<NonNullable<UpstreamDescription['credential']>, string> = {
+	'api-key': 'API key',
+	'auth-token': 'auth token',
+	'oauth-token': 'OAuth token',
+	'claude-login': 'Claude login'
+};
+
+const describeModel = async (upstream: UpstreamResolver): Promise<About['model']> => {
+	const model = await upstream.describe();
+	if (model.kind === 'demo') return { ...model, label: 'demo model' };
+	const where = model.kind === 'anthropic' ? 'Anthropic' : (model.baseUrl ?? 'custom upstream');
+	const credential = model.credential ? ` · ${CREDENTIAL_LABELS[model.credential]}` : '';
+	return { ...model, label: `${where}${credential}` };
+};
 
 interface Listening {
 	host: string;
@@ -150,7 +165,7 @@ const stopParts = async ({ database, sessions, door, repos }: Parts): Promise<vo
 	closeAllBrowsers();
 	await sessions.manager.stop();
 	await door.door.closeAll();
-	await repos.stop();
+	await repos.service.stop();
 	await database.stop();
 };
 
@@ -194,7 +209,7 @@ const start = async (): Promise<App> => {
 	const { sessions, repos, drivers, door } = parts;
 	const credentials = token === null ? null : createCredentials(token, instance);
 	const policy = originPolicy(listening.host, listening.port, config.allowedOrigins);
-	await repos.boot();
+	await repos.service.recover();
 	await sessions.manager.boot();
 	setWebSocketEdge({
 		policy,
@@ -222,7 +237,7 @@ const start = async (): Promise<App> => {
 		githubRepositories: repos.listGithub,
 		about: async () => ({
 			version,
-			model: await door.upstream.describe(),
+			model: await describeModel(door.upstream),
 			drivers: await drivers.status(),
 			imageBuild: drivers.imageBuild(),
 			workspaceRoot: config.workspaceRoot

@@ -91,10 +91,17 @@ export class SessionManager {
 		runtime.lastActivityMs = this.#context.nowMs();
 		runtime.partials.settle(events);
 		runtime.connection?.deliver(runnerCommands);
+		const agentIsStarting = before.steps.some(
+			({ name, status }) => name === 'agent' && status === 'running'
+		);
+		// With a message on its way the agent's own first word is the sign, without one the runner's.
+		const sign = events.find(
+			({ source, type }) =>
+				source === 'claude' || (type === 'runner.started' && state.queued.length === 0)
+		);
+		if (agentIsStarting && sign) this.#agentStarted(cell, sign.ts);
 		for (const event of events) {
-			if (event.source !== 'runner') continue;
-			if (event.type === 'runner.started') this.#agentStarted(cell, event.payload, event.ts);
-			if (event.type === 'runner.agent_exited') {
+			if (event.source === 'runner' && event.type === 'runner.agent_exited') {
 				const parsed = runnerEventSchemas['runner.agent_exited'].safeParse(event.payload);
 				runtime.agentError = parsed.data?.error ?? parsed.data?.stderr.at(-1) ?? null;
 			}
@@ -155,9 +162,7 @@ export class SessionManager {
 		);
 	}
 
-	#agentStarted(cell: SessionCell, payload: unknown, ts: string): void {
-		const parsed = runnerEventSchemas['runner.started'].safeParse(payload);
-		if (!parsed.success || parsed.data.epoch !== cell.state.epoch) return;
+	#agentStarted(cell: SessionCell, ts: string): void {
 		void this.#context.log
 			.record(cell.id, (state) => {
 				const step = state.steps.find(({ name }) => name === 'agent');

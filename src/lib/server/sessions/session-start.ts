@@ -118,10 +118,7 @@ class SessionStart {
 				notes: [...notes, ...running.notes]
 			}
 		});
-		const connected = await this.#steps.run('runner', (say) => this.#hello(running, say));
-		if (!connected.ok) return connected;
-		this.#steps.record({ type: 'step.started', payload: { step: 'agent' } });
-		return ok();
+		return this.#steps.run('runner', (say) => this.#hello(running, say));
 	}
 
 	/** Mirror and worktree; both are done already when a session comes back. */
@@ -223,7 +220,11 @@ class SessionStart {
 			running.exited.then(() => 'exited' as const),
 			aborted
 		]);
-		if (outcome === 'connected') return ok();
+		if (outcome === 'connected') {
+			// Said here, before the runner's first events are taken in, so that it comes before them.
+			this.#steps.record({ type: 'step.started', payload: { step: 'agent' } });
+			return ok();
+		}
 		say(...(await running.logs(LOG_LINES)));
 		if (outcome === 'exited') {
 			return fail(wireError('runner_not_connected', 'The runner ended before it connected.'));

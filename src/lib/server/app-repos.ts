@@ -1,0 +1,77 @@
+/** The app's repos: git, GitHub and the service that composes them. */
+import { randomUUID } from 'node:crypto';
+import type { WireError } from '@agent-manager/protocol/errors.ts';
+import type { RepoId } from '@agent-manager/protocol/ids.ts';
+import type { Result } from '#lib/domain/result.ts';
+import type { AppSessions } from './app-sessions.ts';
+import type { Config } from './config.ts';
+import type { Database } from './db/client.ts';
+import type { RepoRow } from './db/repos.ts';
+import { createGit, type Git } from './git/exec.ts';
+import type { Remote } from './git/remote.ts';
+import { createGithubClient } from './github/client.ts';
+import { createGithubCredentials } from './github/credentials.ts';
+import { createGithubRepositories } from './github/repositories.ts';
+import type { Logger } from './logger.ts';
+import { listGithubRepositories, type GithubList } from './repos/github-picker.ts';
+import { createRemoteFinder } from './repos/repo-remote.ts';
+import { RepoService } from './repos/repo-service.ts';
+import type { Hub } from './sessions/hub.ts';
+import { purgeAllSessions } from './sessions/purge-all.ts';
+
+export interface AppReposOptions {
+	config: Config;
+	db: Database;
+	hub: Hub;
+	logger: Logger;
+	/** Asked late: sessions are made with git in hand. */
+	sessions: () => AppSessions;
+}
+
+export interface AppRepos {
+	git: Git;
+	service: RepoService;
+	remoteFor: (repo: RepoRow) => Promise<Remote>;
+	listGithub: (query: { q: string; page: number }) => Promise<Result<GithubList, WireError>>;
+	/** Tells the lists that a repo looks different. */
+	publish: (id: RepoId) => void;
+}
+
+const now = (): Date => new Date();
+
+export const createAppRepos = (options: AppReposOptions): AppRepos => {
+	const { config, db, hub, logger, sessions } = options;
+	const git = createGit();
+	const policy = { allowGitHosts: config.allowGitHosts };
+	const credentials = createGithubCredentials();
+	const github = createGithubRepositories(createGithubClient({ credentials }));
+	const remoteFor = createRemoteFinder(policy, credentials);
+	const publish = (id: RepoId): void => {
+		service
+			.get(id)
+			.then((repo) => {
+				if (repo.ok) hub.publishList({ type: 'repo', repo: repo.value });
+			})
+			.catch((cause: unknown) => logger.warn({ err: cause }, 'a repo could not be shown'));
+	};
+	const service: RepoService = new RepoService({
+		db,
+		git,
+		policy,
+		remoteFor,
+		now,
+		logger,
+		workspaceRoot: config.workspaceRoot,
+		newId: randomUUID,
+		purgeSessions: (id) => purgeAllSessions(sessions().service, hub, id),
+		onChange: publish,
+		onRemoved: (repoId) => hub.publishList({ type: 'repo_removed', repoId })
+	});
+	return {
+		git,
+		service,
+		remoteFor,
+		publish,
+		listGithub: (query) => listGithubRepositories(db, github, query)
+	};
+};
