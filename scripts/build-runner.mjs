@@ -3,7 +3,7 @@
  * `docker/agent-ws-client.js`. Does nothing when neither its sources nor their versions changed.
  */
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -26,8 +26,8 @@ const fingerprint = () => {
 	const hash = createHash('sha256');
 	const packages = ['@anthropic-ai/claude-agent-sdk', 'ws', 'zod', 'esbuild'];
 	const inputs = [
-		...filesUnder(join(root, 'packages', 'runner')),
-		...filesUnder(join(root, 'packages', 'protocol')),
+		...filesUnder(join(root, 'packages', 'runner', 'src')),
+		...filesUnder(join(root, 'packages', 'protocol', 'src')),
 		...packages.map((name) => join(root, 'node_modules', name, 'package.json')),
 		fileURLToPath(import.meta.url)
 	];
@@ -71,7 +71,9 @@ if (isCurrent(wanted)) {
 	});
 	const [output] = result.outputFiles;
 	if (!output) throw new Error('esbuild gave no file');
-	writeFileSync(outfile, `${output.text}\n${MARK}${wanted}\n`);
+	// In one step: a sandbox may be starting with the file that is there.
+	writeFileSync(`${outfile}.new`, `${output.text}\n${MARK}${wanted}\n`);
+	renameSync(`${outfile}.new`, outfile);
 	console.log(
 		`runner: built ${relative(root, outfile)}, ${Math.round(output.contents.length / 1024)} KiB`
 	);

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { deltaSchema, partialMessageSchema } from './delta.ts';
 import { sessionEventSchema } from './events.ts';
 import { commandIdSchema, repoIdSchema, seqSchema, sessionIdSchema } from './ids.ts';

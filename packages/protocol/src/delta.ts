@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * The kinds of block a delta can grow. `text` and `thinking` grow by text, `tool_input` by pieces of

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * Every expected failure a person or a program can meet. Closed: a new code needs a row in the

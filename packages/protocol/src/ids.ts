@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** A session's id: a lower-case UUID, chosen by the manager. */
 export const sessionIdSchema = z.uuid().toLowerCase().brand<'SessionId'>();

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Any JSON object: what an SDK message or an event's payload is before somebody looks inside. */
 export const jsonObjectSchema = z.record(z.string(), z.unknown());

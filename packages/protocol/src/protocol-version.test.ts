@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { OLDEST_RUNNER_VERSION, PROTOCOL_VERSION } from './protocol-version.ts';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));

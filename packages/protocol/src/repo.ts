@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { wireErrorSchema } from './errors.ts';
 import { timestampSchema } from './json.ts';
 import { repoIdSchema } from './ids.ts';

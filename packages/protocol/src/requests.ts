@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { commandIdSchema, seqSchema } from './ids.ts';
 import { jsonObjectSchema } from './json.ts';
 import { permissionModeSchema, roleSchema } from './session.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { sessionEventSchema } from './events.ts';
 import { seqSchema } from './ids.ts';
 import { githubRepositorySchema, repoSchema } from './repo.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { deltaSchema, partialMessageSchema } from './delta.ts';
 import { eventSourceSchema } from './events.ts';
 import { jsonObjectSchema, timestampSchema } from './json.ts';

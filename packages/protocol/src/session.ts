@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { wireErrorSchema } from './errors.ts';
 import { repoIdSchema, seqSchema, sessionIdSchema } from './ids.ts';
 import { timestampSchema } from './json.ts';

@@ -10,7 +10,7 @@
 import { mkdir, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { runnerCommandSchema, type RunnerCommand } from '@agent-manager/protocol/runner-frames.ts';
-import { z } from 'zod';
+import * as z from 'zod';
 import { encodeRecords } from './outbox-codec.ts';
 import { openSegmentFile, type SegmentFile } from './outbox-storage.ts';
 import { openSegmentReader } from './segment-reader.ts';

@@ -2,7 +2,7 @@
  * What the runner is told from outside: its environment, parsed once.
  */
 import { createRequire } from 'node:module';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Where the door is: a unix socket, or a TCP listener where a socket can't be mounted. */
 export type DoorAddress =
