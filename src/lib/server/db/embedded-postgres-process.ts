@@ -71,7 +71,8 @@ export async function runToEnd(
 		});
 	} catch (error) {
 		const { stderr, message } = error as { stderr?: string; message: string };
-		throw new Error(stderr?.trim() || message, { cause: error });
+		const lastLines = stderr?.trim().split('\n').slice(-6).join('\n');
+		throw new Error(lastLines || message, { cause: error });
 	}
 }
 

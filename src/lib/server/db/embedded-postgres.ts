@@ -12,7 +12,7 @@ import { dirname, join } from 'node:path';
 import { fail, ok, type Result } from '#lib/domain/result.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
-import { databaseErrorMessage, errorCodeOf } from './connection-errors.ts';
+import { errorCodeOf } from './connection-errors.ts';
 import { preparePostgresBinaries, type PostgresBinaries } from './embedded-postgres-binaries.ts';
 import {
 	connectWhenReady,
@@ -120,10 +120,13 @@ function handleOf(options: EmbeddedPostgresOptions, first: Started): EmbeddedPos
 	};
 }
 
+/** As PostgreSQL says it, in several ways. */
+const DISK_FULL = /No space left on device|Check free disk space|Disk quota exceeded/;
+
 function describe(error: unknown, folder: string): WireError {
 	if (error instanceof StartFailure) return error.wire;
-	const message = databaseErrorMessage(error);
-	if (errorCodeOf(error) === 'ENOSPC' || message.includes('No space left on device')) {
+	const message = error instanceof Error ? error.message : String(error);
+	if (errorCodeOf(error) === 'ENOSPC' || DISK_FULL.test(message)) {
 		return wireError('disk_full', `No space left for the embedded database in ${folder}.`);
 	}
 	return wireError('database_unreachable', `The embedded database did not start: ${message}`, {
