@@ -169,6 +169,7 @@ async function attempt(options: EmbeddedPostgresOptions, deadline: number): Prom
 }
 
 async function findPlace(options: EmbeddedPostgresOptions): Promise<Place> {
+	await mkdir(dirname(options.folder), { recursive: true });
 	await mkdir(options.folder, { recursive: true, mode: 0o700 });
 	const folder = await realpath(options.folder);
 	const dataFolder = join(folder, 'data');
