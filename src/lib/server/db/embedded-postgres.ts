@@ -129,8 +129,11 @@ function describe(error: unknown, folder: string): WireError {
 	if (errorCodeOf(error) === 'ENOSPC' || DISK_FULL.test(message)) {
 		return wireError('disk_full', `No space left for the embedded database in ${folder}.`);
 	}
+	const closed = ['EACCES', 'EPERM', 'EROFS'].includes(errorCodeOf(error) ?? '');
 	return wireError('database_unreachable', `The embedded database did not start: ${message}`, {
-		hint: `See ${join(folder, 'postgres.log')}, or set DATABASE_URL to a PostgreSQL 15 or later.`
+		hint: closed
+			? 'Give yourself the right to write there, or choose another WORKSPACE_ROOT.'
+			: `See ${join(folder, 'postgres.log')}, or set DATABASE_URL to a PostgreSQL 15 or later.`
 	});
 }
 
