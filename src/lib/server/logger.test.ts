@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cleanText, cleanValue, createLogger } from './logger.ts';
+import { cleanLogText, cleanValue, createLogger } from './logger.ts';
 
 const SECRETS: [name: string, text: string, secret: string][] = [
 	['Anthropic key', 'key sk-ant-api03-AbC_def-123456789 used', 'AbC_def'],
@@ -22,24 +22,24 @@ function lines(pretty: boolean): { written: string[]; log: ReturnType<typeof cre
 	return { written, log: createLogger({ level: 'debug', pretty, destination }) };
 }
 
-describe('cleanText', () => {
+describe('cleanLogText', () => {
 	it.each(SECRETS)('takes out a %s', (_name, text, secret) => {
-		expect(cleanText(text)).not.toContain(secret);
-		expect(cleanText(text)).toContain('[redacted]');
+		expect(cleanLogText(text)).not.toContain(secret);
+		expect(cleanLogText(text)).toContain('[redacted]');
 	});
 
 	it('leaves ordinary words alone', () => {
 		const text = 'session 3f2a: cloned https://github.com/o/r, 1200 tokens, key not found: id';
-		expect(cleanText(text)).toBe(text);
+		expect(cleanLogText(text)).toBe(text);
 	});
 
 	it('strips what a terminal would act on, keeps newlines and tabs', () => {
-		const text = 'a\u001b]52;c;ZXZpbA==\u0007b\u001b[2Jc\u009bd\u0000\r\u007fe\n\tf';
-		expect(cleanText(text)).toBe('abcde\n\tf');
+		const text = 'a\u001b]52;c;ZXZpbA==\u0007b\u001b[2Jc\u0000d\u007fe\n\tf\u202e';
+		expect(cleanLogText(text)).toBe('abcde\n\tf⟦U+202E⟧');
 	});
 
 	it('cuts endless text', () => {
-		expect(cleanText('x'.repeat(1_000_000)).length).toBeLessThan(8_100);
+		expect(cleanLogText('x'.repeat(1_000_000)).length).toBeLessThan(8_100);
 	});
 });
 

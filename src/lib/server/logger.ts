@@ -5,6 +5,7 @@
  * reach the terminal.
  */
 import { pino, type DestinationStream, type Logger } from 'pino';
+import { cleanText } from '#lib/domain/clean-text.ts';
 
 export type { Logger } from 'pino';
 
@@ -45,15 +46,10 @@ const SECRET_FIELD =
 /** Counts and the like that only sound like one. */
 const NO_SECRET_FIELD = /^(.*tokens|.*token_?count|maxtokens)$/i;
 
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029]/g;
-/** Sequences that a terminal would act on: CSI, OSC, and the like. */
-const ESCAPE_SEQUENCE =
-	/\u001b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\u0007\u001b]*(?:\u0007|\u001b\\)?|.)/g;
-
 /** The text without secrets and control characters, cut when very long. Newlines and tabs stay. */
-export function cleanText(text: string): string {
+export function cleanLogText(text: string): string {
 	let clean = text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}… (cut)` : text;
-	clean = clean.replace(ESCAPE_SEQUENCE, '').replace(CONTROL, '');
+	clean = cleanText(clean);
 	for (const pattern of SECRET_PATTERNS) {
 		clean = clean.replace(pattern, (_match, kept: unknown) =>
 			typeof kept === 'string' ? `${kept}${REDACTED}` : REDACTED
@@ -67,7 +63,7 @@ const isSecretField = (name: string): boolean =>
 
 /** A copy with every text cleaned and every secret field replaced. Errors become plain objects. */
 export function cleanValue(value: unknown, depth = 0): unknown {
-	if (typeof value === 'string') return cleanText(value);
+	if (typeof value === 'string') return cleanLogText(value);
 	if (typeof value === 'bigint') return value.toString();
 	if (typeof value !== 'object' || value === null) return value;
 	if (value instanceof Date) return value;
@@ -77,7 +73,7 @@ export function cleanValue(value: unknown, depth = 0): unknown {
 	if (Buffer.isBuffer(value)) return `[${value.length} bytes]`;
 	return Object.fromEntries(
 		Object.entries(value).map(([name, field]) => [
-			cleanText(name),
+			cleanLogText(name),
 			isSecretField(name) && field !== null && field !== undefined
 				? REDACTED
 				: cleanValue(field, depth + 1)
@@ -89,9 +85,9 @@ function cleanError(error: Error, depth: number): Record<string, unknown> {
 	const { code } = error as { code?: unknown };
 	return {
 		type: error.name,
-		message: cleanText(error.message),
+		message: cleanLogText(error.message),
 		...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
-		...(error.stack === undefined ? {} : { stack: cleanText(error.stack) }),
+		...(error.stack === undefined ? {} : { stack: cleanLogText(error.stack) }),
 		...(error.cause === undefined ? {} : { cause: cleanValue(error.cause, depth + 1) })
 	};
 }

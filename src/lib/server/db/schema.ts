@@ -9,7 +9,6 @@ import {
 	bigint,
 	bigserial,
 	boolean,
-	doublePrecision,
 	index,
 	integer,
 	json,
