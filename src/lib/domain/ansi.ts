@@ -42,21 +42,19 @@ const withCodes = (style: Style, codes: number[]): Style => {
 	return next;
 };
 
-/** A line that was drawn over itself (progress bars) as it last looked. */
+/**
+ * A line that was drawn over itself (progress bars) as it last looked. Without patterns: one that
+ * looks for runs of carriage returns takes for ever on megabytes of them.
+ */
 const lastDrawn = (line: string): string => {
-	const end = line.endsWith('\r') ? line.length - 1 : line.length;
-	const from = line.lastIndexOf('\r', end - 1);
-	return from < 0 ? line.slice(0, end) : line.slice(from + 1, end);
+	let end = line.length;
+	while (end > 0 && line[end - 1] === '\r') end -= 1;
+	const from = end === 0 ? -1 : line.lastIndexOf('\r', end - 1);
+	return line.slice(from + 1, end);
 };
 
 const redraw = (text: string): string =>
-	text.includes('\r')
-		? text
-				.replace(/\r+\n/g, '\n')
-				.split('\n')
-				.map((line) => lastDrawn(line.replace(/\r+$/, '')))
-				.join('\n')
-		: text;
+	text.includes('\r') ? text.split('\n').map(lastDrawn).join('\n') : text;
 
 const sgr = /(?:\u001b\[|\u009b)([0-9;:]{0,64})m/g;
 

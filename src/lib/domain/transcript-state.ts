@@ -173,11 +173,15 @@ export const addBlock = (
 	block: Block,
 	parentToolUseId: string | null
 ): void => {
+	const parent =
+		parentToolUseId === null || state.spots.has(block.key)
+			? null
+			: parentSpot(state, parentToolUseId);
+	// Asked again: a call that claims to be its own parent has just got its place.
 	if (state.spots.has(block.key)) {
 		replaceBlock(state, block);
 		return;
 	}
-	const parent = parentToolUseId === null ? null : parentSpot(state, parentToolUseId);
 	if (parent && !state.children.has(parent.key)) state.children.set(parent.key, []);
 	const list = listOf(state, parent?.key ?? null);
 	state.spots.set(block.key, {
