@@ -93,7 +93,7 @@ function* plan(directive: Directive, scene: Scene): Steps {
 function* anyTool(directive: Directive, scene: Scene): Steps {
 	const name = textArg(directive, 'name', 'Bash');
 	yield* loadTool(scene, name);
-	let input: unknown = {};
+	let input: unknown;
 	try {
 		input = JSON.parse(textArg(directive, 'input', '{}'));
 	} catch {

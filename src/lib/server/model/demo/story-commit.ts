@@ -10,7 +10,7 @@ import { commitCommand, shellQuote } from './tool-calls.ts';
 export function commitSubject(prompt: string): string {
 	const line = (prompt.split('\n').find((text) => text.trim() !== '') ?? 'Update notes')
 		.replace(/^\W*(please|can you|could you|would you|now|then)\s+/i, '')
-		.replace(/[\u0000-\u001f\u007f]/g, '')
+		.replace(/\p{Cc}/gu, '')
 		.trim();
 	const cut = line.length > 60 ? `${line.slice(0, 60).replace(/\s+\S*$/, '')}` : line;
 	const subject = cut.replace(/[\s.,;:!?]+$/, '');

@@ -72,6 +72,48 @@ const notFound = (res: ServerResponse): void =>
 
 const pathOf = (req: IncomingMessage): string => (req.url ?? '').split('?')[0]!;
 
+const findFirst = (
+	find: DoorServerOptions['find'],
+	tokens: (string | null)[]
+): OpenSession | null => {
+	let found: OpenSession | null = null;
+	for (const token of tokens) found ??= token === null ? null : find(token);
+	return found;
+};
+
+function keep(session: OpenSession, connection: Duplex): void {
+	if (session.connections.has(connection)) return;
+	session.connections.add(connection);
+	connection.once('close', () => session.connections.delete(connection));
+}
+
+/** `GET http://host/…`: an unencrypted proxy request. Nothing is fetched on a sandbox's behalf. */
+function denyPlainProxy(
+	req: IncomingMessage,
+	res: ServerResponse,
+	session: OpenSession | null,
+	handlers: DoorHandlers
+): void {
+	if (!session) {
+		return sendJson(res, 407, { error: { code: 'unauthorized', message: 'Token missing.' } });
+	}
+	const url = URL.canParse(req.url ?? '') ? new URL(req.url!) : null;
+	const reason = 'plain http requests are not let through, use https';
+	handlers.egressDenied(session.sessionId, {
+		host: url?.hostname ?? 'unknown',
+		port: Number(url?.port) || 80,
+		reason
+	});
+	const message = `Agent Manager does not let this through: ${reason}.`;
+	sendJson(res, 403, { error: { code: 'forbidden_host', message } });
+}
+
+function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
+	if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+	const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
+	refuse(socket, `${status} ${STATUS_CODES[status]}`, 'The request can not be read.');
+}
+
 /** The listener; the caller binds it. Every error of a connection ends there, never in the process. */
 export function createDoorServer(options: DoorServerOptions): Server {
 	const { handlers, logger } = options;
@@ -81,19 +123,13 @@ export function createDoorServer(options: DoorServerOptions): Server {
 		perMessageDeflate: false,
 		clientTracking: false
 	});
-	const findAny = (tokens: (string | null)[]): OpenSession | null => {
-		let found: OpenSession | null = null;
-		for (const token of tokens) found ??= token === null ? null : options.find(token);
-		return found;
-	};
-	const keep = (session: OpenSession, connection: Duplex): void => {
-		if (session.connections.has(connection)) return;
-		session.connections.add(connection);
-		connection.once('close', () => session.connections.delete(connection));
-	};
+	const findAny = (tokens: (string | null)[]): OpenSession | null =>
+		findFirst(options.find, tokens);
 
 	function onRequest(req: IncomingMessage, res: ServerResponse): void {
-		if (/^https?:\/\//i.test(req.url ?? '')) return denyPlainProxy(req, res);
+		if (/^https?:\/\//i.test(req.url ?? '')) {
+			return denyPlainProxy(req, res, findAny([proxyToken(req)]), handlers);
+		}
 		const path = pathOf(req);
 		if (path !== '/model' && !path.startsWith('/model/')) return notFound(res);
 		const session = findAny(modelTokens(req));
@@ -106,23 +142,6 @@ export function createDoorServer(options: DoorServerOptions): Server {
 		req.url = req.url!.slice('/model'.length);
 		if (!req.url.startsWith('/')) req.url = `/${req.url}`;
 		handlers.model(req, res, { sessionId: session.sessionId, epoch: session.epoch });
-	}
-
-	/** `GET http://host/…`: an unencrypted proxy request. Nothing is fetched on a sandbox's behalf. */
-	function denyPlainProxy(req: IncomingMessage, res: ServerResponse): void {
-		const session = findAny([proxyToken(req)]);
-		if (!session) {
-			return sendJson(res, 407, { error: { code: 'unauthorized', message: 'Token missing.' } });
-		}
-		const url = URL.canParse(req.url!) ? new URL(req.url!) : null;
-		const reason = 'plain http requests are not let through, use https';
-		handlers.egressDenied(session.sessionId, {
-			host: url?.hostname ?? 'unknown',
-			port: Number(url?.port) || 80,
-			reason
-		});
-		const message = `Agent Manager does not let this through: ${reason}.`;
-		sendJson(res, 403, { error: { code: 'forbidden_host', message } });
 	}
 
 	function onUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -159,12 +178,6 @@ export function createDoorServer(options: DoorServerOptions): Server {
 			logger.error({ err: error, sessionId }, 'egress failed');
 			socket.destroy();
 		});
-	}
-
-	function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
-		if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-		const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
-		refuse(socket, `${status} ${STATUS_CODES[status]}`, 'The request can not be read.');
 	}
 
 	const server = createServer({ ...LIMITS, noDelay: true }, (req, res) => {

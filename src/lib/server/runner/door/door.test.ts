@@ -2,14 +2,13 @@
 import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { request, type ClientRequest, type IncomingMessage } from 'node:http';
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { createDoor, type Door, type DoorSession } from './door.ts';
-import type { EgressDecision } from './egress-policy.ts';
 
 const A = { id: 'a0000000-0000-4000-8000-000000000000', token: 'token-of-session-a' };
 const B = { id: 'b0000000-0000-4000-8000-000000000000', token: 'token-of-session-b' };
@@ -18,21 +17,12 @@ let root: string;
 let door: Door;
 let served: { url: string; session: DoorSession }[];
 let runners: DoorSession[];
-let denials: string[];
-let resolutions: Record<string, string[]>;
-let dialed: string[];
-let decide: (host: string) => EgressDecision;
-let echo: Server;
 const opened: { destroy(): void }[] = [];
 
 beforeEach(async () => {
 	root = await mkdtemp(join(tmpdir(), 'door-'));
-	[served, runners, denials, dialed] = [[], [], [], []];
-	resolutions = { 'allowed.example': ['93.184.215.14'] };
-	decide = () => ({ allowed: true, reason: 'test' });
-	echo = createServer((socket) => socket.pipe(socket));
-	echo.listen(0, '127.0.0.1');
-	await once(echo, 'listening');
+	served = [];
+	runners = [];
 	door = createDoor({
 		logger: pino({ level: 'silent' }),
 		handlers: {
@@ -44,16 +34,8 @@ beforeEach(async () => {
 				served.push({ url: req.url ?? '', session });
 				res.end('model');
 			},
-			egress: (_sessionId, host) => decide(host),
-			egressDenied: (sessionId, { host, port, reason }) =>
-				denials.push(`${sessionId[0]} ${host}:${port} ${reason}`)
-		},
-		network: {
-			resolve: async (host) => resolutions[host] ?? [],
-			dial: (address, port) => {
-				dialed.push(`${address}:${port}`);
-				return connect((echo.address() as AddressInfo).port, '127.0.0.1');
-			}
+			egress: () => ({ allowed: false, reason: 'not tested here' }),
+			egressDenied: () => {}
 		}
 	});
 });
@@ -61,7 +43,6 @@ beforeEach(async () => {
 afterEach(async () => {
 	for (const it of opened.splice(0)) it.destroy();
 	await door.closeAll();
-	echo.close();
 	await rm(root, { recursive: true, force: true });
 });
 
@@ -122,24 +103,6 @@ async function raw(socketPath: string, bytes: string | Buffer): Promise<string> 
 	socket.on('data', (data) => (text += data.toString('latin1')));
 	await once(socket, 'close');
 	return text;
-}
-
-interface Tunnel {
-	status: number;
-	socket: Socket;
-}
-
-async function tunnel(authority: string, token: string | null, id = A.id): Promise<Tunnel> {
-	const req = request({
-		socketPath: socketOf(id),
-		method: 'CONNECT',
-		path: authority,
-		headers: token === null ? {} : { 'proxy-authorization': `Bearer ${token}` }
-	});
-	req.end();
-	const [res, socket] = (await once(req, 'connect')) as [IncomingMessage, Socket];
-	opened.push(socket);
-	return { status: res.statusCode ?? 0, socket };
 }
 
 test('a runner gets in with the session’s token and is told to be that session', async () => {
@@ -245,94 +208,6 @@ test('bytes that are no request, and headers beyond any measure, end the connect
 	expect((await ask({ socketPath: path }, '/model/x', { 'x-api-key': A.token })).status).toBe(200);
 });
 
-test('an allowed CONNECT is a tunnel to the address that was checked', async () => {
-	await openSession(A);
-	resolutions['allowed.example'] = ['127.0.0.1', '93.184.215.14'];
-	const { status, socket } = await tunnel('allowed.example:443', A.token);
-	expect(status).toBe(200);
-	expect(dialed).toEqual(['93.184.215.14:443']);
-	socket.write('ping');
-	const [data] = (await once(socket, 'data')) as [Buffer];
-	expect(String(data)).toBe('ping');
-	expect(denials).toEqual([]);
-});
-
-test('a denied host is a 403 with the reason, and an event', async () => {
-	await openSession(A);
-	decide = () => ({ allowed: false, reason: 'not on the list' });
-	const { status } = await tunnel('evil.example:443', A.token);
-	expect(status).toBe(403);
-	expect(denials).toEqual(['a evil.example:443 not on the list']);
-	expect(dialed).toEqual([]);
-});
-
-test.each([
-	'127.0.0.1:443',
-	'[::1]:443',
-	'[::ffff:127.0.0.1]:443',
-	'[::ffff:7f00:1]:443',
-	'[64:ff9b::a9fe:a9fe]:443',
-	'10.0.0.1:443',
-	'192.168.65.7:443',
-	'169.254.169.254:80',
-	'[fd00:ec2::254]:80',
-	'0.0.0.0:443',
-	'2130706433:443',
-	'0x7f000001:443',
-	'017700000001:443',
-	'127.1:443',
-	'loopback.example:443',
-	'mapped.example:443',
-	'metadata.example:80'
-])('CONNECT %s is refused even where the list would allow it', async (authority) => {
-	await openSession(A);
-	Object.assign(resolutions, {
-		// What the system's resolver makes of such forms.
-		'2130706433': ['127.0.0.1'],
-		'0x7f000001': ['127.0.0.1'],
-		'017700000001': ['127.0.0.1'],
-		'127.1': ['127.0.0.1'],
-		'loopback.example': ['127.0.0.1', '::1'],
-		'mapped.example': ['::ffff:10.0.0.1'],
-		'metadata.example': ['169.254.169.254']
-	});
-	expect((await tunnel(authority, A.token)).status).toBe(403);
-	expect(denials).toHaveLength(1);
-	expect(dialed).toEqual([]);
-});
-
-test('a private address is reached only where the decision says so', async () => {
-	await openSession(A);
-	resolutions['git.internal'] = ['10.0.0.5'];
-	decide = () => ({ allowed: true, reason: 'own host', allowPrivate: true });
-	expect((await tunnel('git.internal:22', A.token)).status).toBe(200);
-	expect(dialed).toEqual(['10.0.0.5:22']);
-});
-
-test('CONNECT without the token, with a wrong one, or to no host', async () => {
-	await openSession(A);
-	await openSession(B);
-	expect((await tunnel('allowed.example:443', null)).status).toBe(407);
-	expect((await tunnel('allowed.example:443', B.token)).status).toBe(407);
-	expect((await tunnel('allowed.example', A.token)).status).toBe(400);
-	expect((await tunnel('unknown.example:443', A.token)).status).toBe(502);
-	expect(denials).toEqual([]);
-	expect(dialed).toEqual([]);
-});
-
-test('a plain http proxy request is denied and told', async () => {
-	await openSession(A);
-	const target = { socketPath: socketOf(A.id) };
-	const proxy = { 'proxy-authorization': `Bearer ${A.token}` };
-	expect((await ask(target, 'http://registry.npmjs.org/x', proxy)).status).toBe(403);
-	expect((await ask(target, 'http://allowed.example:8080/', proxy)).status).toBe(403);
-	expect((await ask(target, 'http://allowed.example/', {})).status).toBe(407);
-	expect(denials).toEqual([
-		expect.stringMatching(/^a registry\.npmjs\.org:80 plain http/),
-		expect.stringMatching(/^a allowed\.example:8080 plain http/)
-	]);
-});
-
 test('the socket is found in a path longer than a socket address, and in place of a stale one', async () => {
 	const directory = join(root, 'x'.repeat(120), 'door');
 	await mkdir(directory, { recursive: true });
@@ -391,11 +266,8 @@ test('opening again with the same token keeps connections; with a new one it end
 	await once(first, 'message');
 
 	const closed = once(first, 'close');
-	const { socket } = await tunnel('allowed.example:443', A.token);
-	const cut = once(socket, 'close');
 	await openSession({ ...A, token: 'new-token' }, 2);
 	expect((await closed)[0]).toBe(4001);
-	await cut;
 	expect(await upgrade(socketOf(A.id), '/runner', { authorization: `Bearer ${A.token}` })).toBe(
 		401
 	);

@@ -16,6 +16,7 @@ import { createDoorServer, type DoorHandlers, type OpenSession } from './door-se
 import { bindDoorSocket, DOOR_SOCKET, type BoundSocket } from './door-socket.ts';
 import { digestToken, sameToken, type TokenDigest } from './door-token.ts';
 import { systemNetwork, type EgressNetwork } from './egress-proxy.ts';
+import { createSessionQueue } from './session-queue.ts';
 
 export type { DoorHandlers, DoorSession } from './door-server.ts';
 
@@ -81,20 +82,8 @@ function hangUp(session: OpenSession, code: number, reason: string): void {
 export function createDoor(options: DoorOptions): Door {
 	const { handlers, logger, network = systemNetwork } = options;
 	const entries = new Map<string, Entry>();
-	/** One change at a time for each session: a close can't overtake the open before it. */
-	const queues = new Map<string, Promise<unknown>>();
+	const queue = createSessionQueue();
 	let tcp: Promise<Server> | null = null;
-
-	function inTurn<T>(sessionId: string, work: () => Promise<T>): Promise<T> {
-		const before = queues.get(sessionId) ?? Promise.resolve();
-		const run = before.then(work, work);
-		const settled = run.catch(() => {});
-		queues.set(sessionId, settled);
-		void settled.then(() => {
-			if (queues.get(sessionId) === settled) queues.delete(sessionId);
-		});
-		return run;
-	}
 
 	async function shut(sessionId: string, code: number, reason: string): Promise<void> {
 		const entry = entries.get(sessionId);
@@ -168,12 +157,14 @@ export function createDoor(options: DoorOptions): Door {
 	}
 
 	return {
-		open: (sessionId, opening) => inTurn(sessionId, () => bind(sessionId, opening)),
+		open: (sessionId, opening) => queue.run(sessionId, () => bind(sessionId, opening)),
 		close: (sessionId) =>
-			inTurn(sessionId, () => shut(sessionId, RUNNER_CLOSE.unauthorized, 'the session was closed')),
+			queue.run(sessionId, () =>
+				shut(sessionId, RUNNER_CLOSE.unauthorized, 'the session was closed')
+			),
 		closeAll: async () => {
-			const shutAll = [...new Set([...entries.keys(), ...queues.keys()])].map((sessionId) =>
-				inTurn(sessionId, () => shut(sessionId, RUNNER_CLOSE.goingAway, 'the manager goes away'))
+			const shutAll = [...new Set([...entries.keys(), ...queue.busy()])].map((sessionId) =>
+				queue.run(sessionId, () => shut(sessionId, RUNNER_CLOSE.goingAway, 'the manager goes away'))
 			);
 			await Promise.all(shutAll);
 			const server = await tcp?.catch(() => null);
