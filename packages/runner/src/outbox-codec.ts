@@ -22,7 +22,7 @@ export const RECORD_HEADER_BYTES = 8;
 export const RECORD_OVERHEAD_BYTES = RECORD_HEADER_BYTES + 1;
 
 /** No record's JSON is longer; the runner shortens what would be. */
-export const MAX_RECORD_BYTES = 64 * 1024 * 1024;
+export const MAX_RECORD_BYTES = 32 * 1024 * 1024;
 
 /** Name of the file that holds the newest committed `n`. */
 export const ACKED_FILE = 'acked';

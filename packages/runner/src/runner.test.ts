@@ -110,6 +110,28 @@ describe('a turn', () => {
 		expect((await door.record('runner.turn_ended', 1)).payload.outcome).toBe('completed');
 	});
 
+	it('tells of a turn that the agent begins by itself, and keeps a message apart from it', async () => {
+		const { door, worktree } = await start();
+		const first = runner.say('background until test -e go; do sleep 0.05; done');
+		await door.record('runner.turn_ended');
+		writeFileSync(join(worktree, 'go'), '');
+		await door.record('runner.turn_ended', 1);
+		const next = runner.say('say thanks');
+		await door.record('runner.turn_ended', 2);
+		const [started, own, third] = door.committed.filter(
+			({ type }) => type === 'runner.turn_started'
+		);
+		expect(started?.payload.commandId).toBe(first);
+		expect(own?.payload.commandId).not.toBe(next);
+		expect(third?.payload.commandId).toBe(next);
+		const ended = door.committed.filter(({ type }) => type === 'runner.turn_ended');
+		expect(ended.map(({ payload }) => payload.commandId)).toEqual([
+			first,
+			own?.payload.commandId,
+			next
+		]);
+	});
+
 	it('starts by what the manager says when no file says it before', async () => {
 		runner = new RunnerProcess();
 		await runner.door.open();

@@ -5,6 +5,7 @@
  *   say <text>            streams the text, word by word
  *   hang                  says one word and then nothing
  *   bash <command>        calls Bash, then says "done"
+ *   background <command>  calls Bash in the background, then says "done"
  *   question              asks with AskUserQuestion, then says "done"
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -113,6 +114,10 @@ export const createScriptedModel = (): ScriptedModel => {
 		const [verb, ...words] = result ? ['say', 'done'] : prompt.trim().split(' ');
 		const rest = words.join(' ');
 		if (verb === 'bash') return stream.tool('Bash', { command: rest, description: 'as told' });
+		if (verb === 'background') {
+			const input = { command: rest, description: 'as told', run_in_background: true };
+			return stream.tool('Bash', input);
+		}
 		if (verb === 'question') return stream.tool('AskUserQuestion', QUESTION);
 		stream.startText();
 		if (verb === 'hang') return stream.text('thinking');
