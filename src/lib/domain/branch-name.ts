@@ -7,9 +7,6 @@ import type { WireError } from '@agent-manager/protocol/errors.ts';
 import { wireError } from './errors.ts';
 import { fail, ok, type Result } from './result.ts';
 
-/** Every session's branch starts with it, in a namespace that upstream branches never meet. */
-export const AGENT_BRANCH_PREFIX = 'agent/';
-
 const SUFFIX_MAX_BYTES = 200;
 const BRANCH_MAX_BYTES = 250;
 const SLUG_MAX_LENGTH = 40;
@@ -31,6 +28,10 @@ const gitObjection = (name: string): string | null => {
 	}
 	return null;
 };
+
+/** Is it a full ref such as `refs/heads/main` to git, and no revision like `main~1`? */
+export const isRefName = (ref: string): boolean =>
+	ref.startsWith('refs/') && ref.isWellFormed() && gitObjection(ref) === null;
 
 /** Is it a branch name to git, one that can't be taken for an option, a refspec or a revision? */
 export const isBranchName = (name: string): boolean =>

@@ -22,6 +22,7 @@ export interface ResolveBaseOptions {
 	branch: string;
 	/** How long upstream may take, waiting for other work on the mirror included. */
 	timeoutMs?: number;
+	/** Ends the wait; the fetch itself may be one that others wait for too. */
 	signal?: AbortSignal;
 }
 
@@ -53,30 +54,79 @@ const fetchBranch = async (
 	return fetched.ok ? ok() : fetched;
 };
 
+interface Waiting {
+	limitMs: number;
+	fetched: Promise<Result<void, WireError>>;
+}
+
+/** Fetches that wait for their turn, by mirror and branch. */
+const waiting = new WeakMap<Git, Map<string, Waiting>>();
+
+/**
+ * Many sessions may be started at once: those that wait for the mirror share one fetch. One that has
+ * begun is not joined, since it may not see what upstream got meanwhile.
+ */
+const fetchShared = (
+	git: Git,
+	options: ResolveBaseOptions,
+	limitMs: number
+): Promise<Result<void, WireError>> => {
+	const queue = waiting.get(git) ?? new Map<string, Waiting>();
+	waiting.set(git, queue);
+	const key = `${options.mirrorPath}\0${options.branch}`;
+	const joined = queue.get(key);
+	if (joined && joined.limitMs <= limitMs) return joined.fetched;
+	const limit = AbortSignal.timeout(limitMs);
+	const begin = (): Promise<Result<void, WireError>> => {
+		queue.delete(key);
+		return fetchBranch(git, options, limit, limitMs);
+	};
+	const fetched = git.locks.run(options.mirrorPath, begin, limit).catch(() => {
+		queue.delete(key);
+		return fail(wireError('git_timeout', 'The repo is being fetched just now.'));
+	});
+	queue.set(key, { limitMs, fetched });
+	return fetched;
+};
+
+const unlessAborted = async (
+	fetched: Promise<Result<void, WireError>>,
+	signal: AbortSignal
+): Promise<Result<void, WireError>> => {
+	const cancelled = fail(
+		wireError('git_failed', 'Could not fetch the repository: it was cancelled.')
+	);
+	if (signal.aborted) return cancelled;
+	let onAbort = (): void => undefined;
+	const aborted = new Promise<Result<void, WireError>>((resolve) => {
+		onAbort = () => resolve(cancelled);
+		signal.addEventListener('abort', onAbort, { once: true });
+	});
+	return Promise.race([fetched, aborted]).finally(() => {
+		signal.removeEventListener('abort', onAbort);
+	});
+};
+
 /**
  * The commit a session shall begin from: upstream's branch, fetched first within `timeoutMs` (5 s);
- * when that fails, the last known one, and why. Errors: `base_branch_not_found`, `git_failed`.
+ * when that fails, the last known one, and why. Errors: `base_branch_not_found`, `git_failed`, and
+ * why upstream could not be asked when the branch is not known from before.
  */
 export const resolveBase = async (
 	git: Git,
 	options: ResolveBaseOptions
 ): Promise<Result<Base, WireError>> => {
-	const { mirrorPath, branch, timeoutMs = 5_000 } = options;
+	const { mirrorPath, branch, timeoutMs = 5_000, signal } = options;
 	const notFound = fail(
 		wireError('base_branch_not_found', `There is no branch “${branch}” on this repo.`)
 	);
 	if (!isBranchName(branch)) return notFound;
-	const limit = AbortSignal.timeout(timeoutMs);
-	const signal = options.signal ? AbortSignal.any([limit, options.signal]) : limit;
-	const fetched = await git.locks
-		.run(mirrorPath, () => fetchBranch(git, options, signal, timeoutMs), signal)
-		.catch((): Result<void, WireError> => {
-			return fail(wireError('git_timeout', 'The repo is being fetched just now.'));
-		});
+	const sharing = fetchShared(git, options, timeoutMs);
+	const fetched = await (signal ? unlessAborted(sharing, signal) : sharing);
 	if (!fetched.ok && isGone(fetched.error)) return notFound;
 	const commit = await readRef(git, mirrorPath, `refs/remotes/origin/${branch}`);
 	if (!commit.ok) return commit;
-	if (commit.value === null) return fetched.ok || limit.aborted ? notFound : fetched;
+	if (commit.value === null) return fetched.ok ? notFound : fetched;
 	return ok({
 		commit: commit.value,
 		fresh: fetched.ok,

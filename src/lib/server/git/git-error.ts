@@ -63,6 +63,12 @@ const HINTS: readonly (readonly [RegExp, string])[] = [
 	[/requested URL returned error: 403/i, 'The account in use has no access to this repository.']
 ];
 
+const IN_WORDS: Partial<Record<ErrorCode, string>> = {
+	repo_auth_required: 'The server wants a login that git has not got here',
+	repo_missing_remote: 'There is no such repository at this address',
+	repo_unreachable: 'The server could not be reached'
+};
+
 /**
  * The error for a git that ended with a failure. `what` is what we were doing: “fetch the repo”.
  * Only work with a remote can fail for the remote's reasons.
@@ -72,5 +78,6 @@ export const classifyGitFailure = (stderr: string, what: string, remote: boolean
 	const code = remote || found === 'disk_full' ? found : 'git_failed';
 	const reason = readableStderr(stderr) || 'git gave no reason';
 	const hint = remote ? HINTS.find(([pattern]) => pattern.test(stderr))?.[1] : undefined;
-	return wireError(code, `Could not ${what}: ${reason}`, hint === undefined ? {} : { hint });
+	const words = IN_WORDS[code] ?? `Could not ${what}`;
+	return wireError(code, `${words}: ${reason}`, hint === undefined ? {} : { hint });
 };

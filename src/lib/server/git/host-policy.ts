@@ -51,6 +51,13 @@ const notAllowed = (host: string): Result<never, WireError> =>
 		wireError('repo_host_not_allowed', `The host ${host} is on this machine or a private network.`)
 	);
 
+const notFound = (transport: RepoAddress['transport'], host: string): WireError =>
+	wireError('repo_unreachable', `The host ${host} can’t be found.`, {
+		...(transport === 'ssh' && {
+			hint: 'If it is a name of your ssh configuration, list it in allowGitHosts.'
+		})
+	});
+
 /**
  * May git connect there? Errors: `repo_host_not_allowed`; `repo_unreachable` when the name can't be
  * resolved, unless a proxy would resolve it for us.
@@ -74,16 +81,12 @@ export const checkHost = async (
 	if (host === 'localhost' || host.endsWith('.localhost') || host.endsWith('.local')) {
 		return notAllowed(host);
 	}
-	let addresses: string[];
+	let addresses: string[] = [];
 	try {
 		addresses = await withTimeout((policy.resolve ?? systemResolve)(host), timeoutMs);
 	} catch {
-		return usesProxy
-			? ok({ addresses: [] })
-			: fail(wireError('repo_unreachable', `The host ${host} can’t be found.`));
+		if (usesProxy && address.transport !== 'ssh') return ok({ addresses: [] });
 	}
-	if (addresses.length === 0) {
-		return fail(wireError('repo_unreachable', `The host ${host} can’t be found.`));
-	}
+	if (addresses.length === 0) return fail(notFound(address.transport, host));
 	return addresses.every(isPublicAddress) ? ok({ addresses }) : notAllowed(host);
 };

@@ -273,6 +273,14 @@ describe('a repo on a server', () => {
 				}
 			}
 		});
+		const plainSsh = { ...git, sshHostName: (host: string) => Promise.resolve(host) };
+		const overSsh = await connect(plainSsh, {
+			...remoteFor('ssh://git@moving.example:2222/team/app'),
+			policy: { allowGitHosts: [], resolve: () => Promise.resolve(['140.82.121.4']) }
+		});
+		expect(overSsh.ok && overSsh.value.run.env?.GIT_SSH_COMMAND).toMatch(
+			/^ssh -o BatchMode=yes .* -o HostName=140\.82\.121\.4 -o 'HostKeyAlias=\[moving\.example\]:2222'$/
+		);
 		const config = [['http.curloptResolve', `moving.example:${port}:127.0.0.1`]] as const;
 		const heads = await askHeads(git, {
 			url: `http://moving.example:${port}/team/app.git`,
@@ -333,6 +341,33 @@ describe('resolveBase', () => {
 		});
 	});
 
+	it('asks upstream twice at most for many sessions that start at once', async () => {
+		makeServed();
+		const state = await serve();
+		const remote = remoteFor(`${state.origin}/team/app.git`);
+		await fetchMirror(git, { mirrorPath, remote });
+		state.requests.length = 0;
+		const asked = Array.from({ length: 40 }, () =>
+			resolveBase(git, { mirrorPath, remote, branch: 'main' })
+		);
+		for (const base of await Promise.all(asked)) {
+			expect(base).toMatchObject({ ok: true, value: { fresh: true } });
+		}
+		const fetches = state.requests.filter(({ url }) => url.includes('/info/refs'));
+		expect(fetches.length).toBeLessThanOrEqual(2);
+	});
+
+	it('is ended by its signal', async () => {
+		makeServed();
+		const state = await serve();
+		const remote = remoteFor(`${state.origin}/team/app.git`);
+		state.stalled = true;
+		const stop = new AbortController();
+		const asking = resolveBase(git, { mirrorPath, remote, branch: 'main', signal: stop.signal });
+		stop.abort();
+		expect((await asking).ok).toBe(false);
+	});
+
 	it('does not wait for a long refresh', async () => {
 		const repo = makeRepo(join(folder.path, 'repo'));
 		await fetchFrom(repo);
@@ -348,19 +383,23 @@ describe('resolveBase', () => {
 		expect(await resolveBase(git, options)).toMatchObject({ ok: true });
 	});
 
-	it.each(['nothing', '--upload-pack=touch x', '+HEAD:refs/heads/main', ':main', 'HEAD', 'a..b'])(
-		'finds no branch %j',
-		async (branch) => {
-			const repo = makeRepo(join(folder.path, 'repo'));
-			await fetchFrom(repo);
-			expect(await resolveBase(git, { mirrorPath, remote: remoteFor(repo), branch })).toMatchObject(
-				{
-					ok: false,
-					error: { code: 'base_branch_not_found' }
-				}
-			);
-		}
-	);
+	it.each([
+		'nothing',
+		'main~1',
+		'main^{tree}',
+		'--upload-pack=touch x',
+		'+HEAD:refs/heads/main',
+		':main',
+		'HEAD',
+		'a..b'
+	])('finds no branch %j', async (branch) => {
+		const repo = makeRepo(join(folder.path, 'repo'));
+		await fetchFrom(repo);
+		expect(await resolveBase(git, { mirrorPath, remote: remoteFor(repo), branch })).toMatchObject({
+			ok: false,
+			error: { code: 'base_branch_not_found' }
+		});
+	});
 });
 
 describe('the mirror', () => {

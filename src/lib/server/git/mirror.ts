@@ -7,6 +7,7 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { RepoProgress } from '@agent-manager/protocol/repo.ts';
+import { isRefName } from '#lib/domain/branch-name.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import { fail, ok, type Result } from '#lib/domain/result.ts';
 import type { Git } from './exec.ts';
@@ -137,9 +138,18 @@ interface Reached {
 
 /** A server refuses a stale credential also for what is public, so it is asked once more without. */
 const reach = async (git: Git, options: FetchOptions): Promise<Result<Reached, WireError>> => {
+	const { address, auth } = options.remote;
 	const reached = await reachWith(git, options);
-	if (reached.ok || options.remote.auth === null) return reached;
-	if (reached.error.code !== 'repo_auth_required') return reached;
+	if (reached.ok || reached.error.code !== 'repo_auth_required') return reached;
+	if (auth === null && address.kind === 'github') {
+		// GitHub answers the same for what is not there, so as not to tell what is private
+		return fail(
+			wireError('repo_auth_required', 'GitHub has no public repository of this name.', {
+				hint: 'Check the name; if it is private, run `gh auth login`, then refresh the repo.'
+			})
+		);
+	}
+	if (auth === null) return reached;
 	const withoutAuth = await reachWith(git, {
 		...options,
 		remote: { ...options.remote, auth: null }
@@ -264,6 +274,7 @@ export const readRef = async (
 	mirrorPath: string,
 	ref: string
 ): Promise<Result<string | null, WireError>> => {
+	if (!isRefName(ref)) return ok(null);
 	const read = await git.run({
 		args: ['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`],
 		gitDir: mirrorPath,

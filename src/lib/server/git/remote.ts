@@ -6,7 +6,7 @@ import type { WireError } from '@agent-manager/protocol/errors.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import { fail, ok, type Result } from '#lib/domain/result.ts';
 import type { Git, GitRun } from './exec.ts';
-import type { GitConfig, GitProtocol } from './git-environment.ts';
+import type { GitProtocol } from './git-environment.ts';
 import { checkHost, type HostPin, type HostPolicy } from './host-policy.ts';
 import { parseRepoAddress, type RepoAddress } from './repo-address.ts';
 

@@ -1,13 +1,4 @@
-import {
-	chmodSync,
-	existsSync,
-	lstatSync,
-	mkdirSync,
-	readFileSync,
-	symlinkSync,
-	utimesSync,
-	writeFileSync
-} from 'node:fs';
+import { chmodSync, existsSync, lstatSync, readFileSync, symlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { commitFiles, gitIn, makeRepo, writeFiles } from '../../../../tests/support/git-fixture.ts';
