@@ -23,12 +23,7 @@ import { newId } from './new-id.ts';
  * next try is at `retryAt`. `signed_out` and `outdated` (the server is of another version) end it.
  */
 export type ConnectionStatus =
-	| 'connecting'
-	| 'open'
-	| 'reconnecting'
-	| 'signed_out'
-	| 'outdated'
-	| 'closed';
+	'connecting' | 'open' | 'reconnecting' | 'signed_out' | 'outdated' | 'closed';
 
 /** `unknown`: the time is up, and the command may or may not have been taken. */
 export type CommandOutcome =

@@ -39,8 +39,7 @@ export const CLOSE_TOO_SLOW: (typeof BROWSER_CLOSE)['tooSlow'] = 4008;
 export const CLOSE_UNAUTHORIZED: (typeof BROWSER_CLOSE)['unauthorized'] = 4003;
 
 export type ParsedFrame =
-	| { ok: true; frame: IncomingFrame }
-	| { ok: false; why: 'version' | 'malformed' };
+	{ ok: true; frame: IncomingFrame } | { ok: false; why: 'version' | 'malformed' };
 
 /** Reads one text frame of the server. `version`: the server speaks a protocol this page does not. */
 export const parseFrame = (text: string): ParsedFrame => {
