@@ -21,7 +21,9 @@ const RETRY_MAX_MS = 10_000;
 interface Work {
 	runtime: SessionRuntime;
 	again: boolean;
-	running: Promise<void> | null;
+	/** Cleared in the same moment as the last look ends, so that no wake-up falls between. */
+	busy: boolean;
+	running: Promise<void>;
 	failures: number;
 	retry: NodeJS.Timeout | null;
 	finishTimer: NodeJS.Timeout | null;
@@ -69,7 +71,9 @@ export class Reconciler {
 		if (this.#stopped) return;
 		const work = this.#work(sessionId);
 		work.again = true;
-		work.running ??= this.#run(sessionId, work).finally(() => (work.running = null));
+		if (work.busy) return;
+		work.busy = true;
+		work.running = this.#run(sessionId, work);
 	}
 
 	/** Ends a start that is on its way, so that what is wanted instead happens at once. */
@@ -94,7 +98,8 @@ export class Reconciler {
 		const work: Work = {
 			runtime: new SessionRuntime(sessionId),
 			again: false,
-			running: null,
+			busy: false,
+			running: Promise.resolve(),
 			failures: 0,
 			retry: null,
 			finishTimer: null
@@ -111,16 +116,17 @@ export class Reconciler {
 				const cell = await this.#context.log.find(sessionId);
 				if (!cell) {
 					this.#works.delete(sessionId);
-					return;
+					break;
 				}
 				if (await this.#step(cell, work)) work.again = true;
 				work.failures = 0;
 			} catch (cause) {
 				this.#context.logger.error({ err: cause, sessionId }, 'a step of the reconciler failed');
 				this.#retryLater(sessionId, work);
-				return;
+				break;
 			}
 		}
+		work.busy = false;
 	}
 
 	#retryLater(sessionId: SessionId, work: Work): void {
