@@ -15,7 +15,7 @@ import { isBranchName } from '#lib/domain/branch-name.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import { fail, ok, type Result } from '#lib/domain/result.ts';
 import { HEADER_MAX_BYTES, parseIncoming, type Incoming } from './bundle-header.ts';
-import { diskError } from './disk-error.ts';
+import { diskError, orDiskFull } from './disk-error.ts';
 import type { Git } from './exec.ts';
 import { readableStderr } from './git-error.ts';
 import { readRef } from './mirror.ts';
@@ -179,7 +179,7 @@ export const importBundle = (
 		const { value } = incoming;
 		if (value.kind === 'bundle') {
 			const indexed = await indexPack(git, options, value.packOffset);
-			if (!indexed.ok) return indexed;
+			if (!indexed.ok) return fail(await orDiskFull(indexed.error, mirrorPath));
 			await rollUpPacks(git, mirrorPath);
 		}
 		const known = before.value ?? baseCommit;

@@ -14,7 +14,8 @@ import { createKeyedMutex, type KeyedMutex } from './keyed-mutex.ts';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
-const STDERR_KEPT_CHARS = 16 * 1024;
+/** Of its beginning, and of its end: between them is progress, or the same over and over. */
+const STDERR_KEPT_CHARS = 8 * 1024;
 const KILL_GRACE_MS = 2_000;
 
 export interface GitRun {
@@ -44,7 +45,7 @@ export interface GitRun {
 export interface GitOutcome {
 	exitCode: number;
 	stdout: string;
-	/** Its end, at most 16 K characters, not redacted. */
+	/** Its beginning and end, at most 16 K characters, not redacted. */
 	stderr: string;
 }
 
@@ -144,7 +145,8 @@ const runToEnd = (
 		const maxBytes = run.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES;
 		const chunks: Buffer[] = [];
 		let bytes = 0;
-		let stderr = '';
+		let head = '';
+		let tail = '';
 		let spawnError: NodeJS.ErrnoException | null = null;
 		child.stdout?.on('data', (chunk: Buffer) => {
 			limits.alive();
@@ -154,13 +156,15 @@ const runToEnd = (
 		});
 		child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
 			limits.alive();
-			stderr = (stderr + chunk).slice(-STDERR_KEPT_CHARS);
+			const room = STDERR_KEPT_CHARS - head.length;
+			head += chunk.slice(0, room);
+			tail = (tail + chunk.slice(room)).slice(-STDERR_KEPT_CHARS);
 			run.onStderr?.(chunk);
 		});
 		const finish = (exitCode: number | null): void => {
 			limits.clear();
 			const stdout = Buffer.concat(chunks).toString('utf8');
-			resolve({ exitCode, stdout, stderr, stopped: limits.reason(), spawnError });
+			resolve({ exitCode, stdout, stderr: head + tail, stopped: limits.reason(), spawnError });
 		};
 		child.on('error', (error: NodeJS.ErrnoException) => {
 			spawnError ??= error;

@@ -21,7 +21,7 @@ import type { WireError } from '@agent-manager/protocol/errors.ts';
 import { isBranchName } from '#lib/domain/branch-name.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import { fail, ok, type Result } from '#lib/domain/result.ts';
-import { diskError } from './disk-error.ts';
+import { diskError, orDiskFull } from './disk-error.ts';
 import type { Git } from './exec.ts';
 
 const CHECKOUT_TIMEOUT_MS = 15 * 60 * 1000;
@@ -131,7 +131,7 @@ const build = async (
 		timeoutMs: CHECKOUT_TIMEOUT_MS,
 		signal: spec.signal
 	});
-	if (!checkedOut.ok) return checkedOut;
+	if (!checkedOut.ok) return fail(await orDiskFull(checkedOut.error, path));
 	await rename(path, spec.worktreePath);
 	return ok();
 };
