@@ -5,14 +5,14 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import {
-	query,
-	type CanUseTool,
-	type Options,
-	type SDKMessage,
-	type SDKUserMessage
-} from '@anthropic-ai/claude-agent-sdk';
+import type { CanUseTool, Options } from '@anthropic-ai/claude-agent-sdk';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+	lastWords,
+	startAgent as startRealAgent,
+	toolsOf,
+	type Agent
+} from '../../../../../tests/support/claude-agent.ts';
 import { createDemoServer, type DemoServer } from './demo-server.ts';
 
 const run = promisify(execFile);
@@ -46,100 +46,11 @@ async function makeRepo(): Promise<string> {
 	return cwd;
 }
 
-interface Agent {
-	/** Runs one turn; resolves to its messages, the result last. */
-	turn(prompt: string): Promise<SDKMessage[]>;
-	/** Hands in a prompt without waiting for anything. */
-	send(prompt: string): void;
-	interrupt(): Promise<unknown>;
-	/** Called for each message as it comes. */
-	onMessage: (message: SDKMessage) => void;
-	close(): void;
-}
-
-function startAgent(cwd: string, options: Partial<Options> & { home?: string } = {}): Agent {
-	const { home = join(cwd, '..', `home-${randomUUID()}`), ...rest } = options;
-	const prompts: SDKUserMessage[] = [];
-	let wake = (): void => {};
-	let ended = false;
-	async function* input(): AsyncGenerator<SDKUserMessage> {
-		while (!ended) {
-			const next = prompts.shift();
-			if (next) yield next;
-			else await new Promise<void>((resolve) => (wake = resolve));
-		}
-	}
-	const stream = query({
-		prompt: input(),
-		options: {
-			cwd,
-			permissionMode: rest.canUseTool ? 'default' : 'bypassPermissions',
-			allowDangerouslySkipPermissions: !rest.canUseTool,
-			settingSources: [],
-			settings: { disableAutoMode: 'disable' },
-			env: {
-				PATH: process.env.PATH,
-				HOME: home,
-				CLAUDE_CONFIG_DIR: home,
-				IS_SANDBOX: '1',
-				ANTHROPIC_BASE_URL: server.baseUrl,
-				ANTHROPIC_API_KEY: 'placeholder',
-				CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1'
-			},
-			...rest
-		}
-	});
-	const agent: Agent = {
-		onMessage: () => {},
-		send: (prompt) => {
-			prompts.push({
-				type: 'user',
-				message: { role: 'user', content: prompt },
-				parent_tool_use_id: null
-			});
-			wake();
-		},
-		interrupt: () => stream.interrupt(),
-		close: () => {
-			ended = true;
-			wake();
-			stream.close();
-		},
-		turn: async (prompt) => {
-			agent.send(prompt);
-			const seen: SDKMessage[] = [];
-			for (;;) {
-				const next = await stream.next();
-				if (next.done) throw new Error('the agent ended within a turn');
-				seen.push(next.value);
-				agent.onMessage(next.value);
-				if (next.value.type === 'result') return seen;
-			}
-		}
-	};
-	return agent;
-}
-
-const lastWords = (messages: SDKMessage[]): string => {
-	const result = messages.at(-1);
-	return result?.type === 'result' && result.subtype === 'success'
-		? result.result
-		: JSON.stringify(result);
+const startAgent = (cwd: string, given: Partial<Options> & { home?: string } = {}): Agent => {
+	const { home = join(root, `home-${randomUUID()}`), ...options } = given;
+	const model = { ANTHROPIC_BASE_URL: server.baseUrl, ANTHROPIC_API_KEY: 'placeholder' };
+	return startRealAgent({ cwd, home, model, options });
 };
-
-interface SeenTool {
-	name: string;
-	input: unknown;
-}
-
-const toolsOf = (messages: SDKMessage[]): SeenTool[] =>
-	messages.flatMap((message) =>
-		message.type === 'assistant'
-			? message.message.content.flatMap((block) =>
-					block.type === 'tool_use' ? [{ name: block.name, input: block.input }] : []
-				)
-			: []
-	);
 
 test('the default story edits a file, commits it, and says that it is the demo model', async () => {
 	const cwd = await makeRepo();
