@@ -96,7 +96,7 @@ const namespaceArguments = (dropTo: Owner | null): string[] => [
 const dropArguments = (owner: Owner): string[] => [
 	'setpriv',
 	...['--reuid', String(owner.uid), '--regid', String(owner.gid), '--clear-groups'],
-	...['--bounding-set=-all', '--inh-caps=-all', '--no-new-privs', '--pdeathsig', 'KILL', '--']
+	...['--bounding-set=-all', '--inh-caps=-all', '--no-new-privs', '--']
 ];
 
 /**

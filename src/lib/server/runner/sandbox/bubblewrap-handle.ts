@@ -1,24 +1,38 @@
 /** Running bubblewrap sandboxes as the manager holds them: noticing the end, logs, stopping. */
 import { watch } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { readLog } from './bubblewrap-log.ts';
 import type { SandboxRecord } from './bubblewrap-shim.ts';
 import { liveInit, liveShim, readExit } from './bubblewrap-shim.ts';
 import type { RunningSandbox, SandboxExit, SandboxRef } from './driver.ts';
-import { lastLines, LOG_TAIL_BYTES } from './log-lines.ts';
 
 /** How often the shim is looked at where the file system tells nothing. */
 const POLL_MS = 1_000;
 /** How long the kernel may take to end what was killed. */
 const KILL_TIMEOUT_MS = 5_000;
+/** A sandbox that is still being made may not have its first process yet. */
+const KILL_PAUSE_MS = 100;
 
-/** Resolves once the shim has recorded an end, or is gone without. */
+const signalQuietly = (pid: number | null, signal: NodeJS.Signals): void => {
+	try {
+		if (pid !== null) process.kill(pid, signal);
+	} catch {
+		// It ended in the meantime.
+	}
+};
+
+/** Resolves once the shim has recorded an end, or is gone without: then what it held is ended too. */
 const watchExit = (folder: string, bootId: string): Promise<SandboxExit> =>
 	new Promise((resolve) => {
 		const look = (): void => {
 			const exit = readExit(folder, bootId);
 			if (!exit) return;
+			const left = exit.cause === 'lost' ? liveInit(folder, bootId) : null;
+			if (left !== null) {
+				signalQuietly(left, 'SIGKILL');
+				setTimeout(look, KILL_PAUSE_MS);
+				return;
+			}
 			clearInterval(timer);
 			watcher?.close();
 			resolve(exit);
@@ -27,7 +41,10 @@ const watchExit = (folder: string, bootId: string): Promise<SandboxExit> =>
 		timer.unref();
 		let watcher: ReturnType<typeof watch> | null = null;
 		try {
-			watcher = watch(folder, { persistent: false }, look);
+			// The log is in the same folder and written all the time.
+			watcher = watch(folder, { persistent: false }, (_, name) => {
+				if (name === 'exit') look();
+			});
 			watcher.on('error', () => watcher?.close());
 		} catch {
 			watcher = null;
@@ -43,30 +60,6 @@ const within = async (promise: Promise<unknown>, timeoutMs: number): Promise<boo
 	const inTime = await Promise.race([promise.then(() => true as const), late]);
 	clearTimeout(timer);
 	return inTime;
-};
-
-const signalQuietly = (pid: number | null, signal: NodeJS.Signals): void => {
-	try {
-		if (pid !== null) process.kill(pid, signal);
-	} catch {
-		// It ended in the meantime.
-	}
-};
-
-const tailOf = async (path: string): Promise<string> => {
-	const file = await open(path, 'r').catch(() => null);
-	if (!file) return '';
-	try {
-		const { size } = await file.stat();
-		const length = Math.min(size, LOG_TAIL_BYTES);
-		const { buffer, bytesRead } = await file.read(
-			Buffer.alloc(length),
-			...([0, length, size - length] as const)
-		);
-		return buffer.toString('utf8', 0, bytesRead);
-	} finally {
-		await file.close();
-	}
 };
 
 interface Handle {
@@ -101,15 +94,13 @@ export const createHandles = (logger: Logger): Handles => {
 				signalQuietly(liveInit(ref.id, bootId), 'SIGTERM');
 				if (await within(exited, graceMs)) return;
 			}
-			signalQuietly(liveInit(ref.id, bootId), 'SIGKILL');
-			if (await within(exited, KILL_TIMEOUT_MS)) return;
+			const end = performance.now() + KILL_TIMEOUT_MS;
+			do signalQuietly(liveInit(ref.id, bootId), 'SIGKILL');
+			while (!(await within(exited, KILL_PAUSE_MS)) && performance.now() < end);
 			signalQuietly(liveShim(ref.id, bootId), 'SIGKILL');
 			await within(exited, KILL_TIMEOUT_MS);
 		};
-		const logs = async (maxLines: number): Promise<string[]> => {
-			const parts = await Promise.all(['log.old', 'log'].map((name) => tailOf(join(ref.id, name))));
-			return lastLines(parts.join(''), maxLines);
-		};
+		const logs = (maxLines: number): Promise<string[]> => readLog(ref.id, maxLines);
 		const handle: Handle = {
 			removing: false,
 			running: { ref, limited, notes, exited, logs, stop }
@@ -121,7 +112,8 @@ export const createHandles = (logger: Logger): Handles => {
 	return {
 		open: (ref, record) => openHandle(ref, record).running,
 		end: async (ref, record) => {
-			if (readExit(ref.id, record.bootId)) return;
+			const ended = readExit(ref.id, record.bootId);
+			if (ended && (ended.cause !== 'lost' || liveInit(ref.id, record.bootId) === null)) return;
 			const handle = openHandle(ref, record);
 			handle.removing = true;
 			await handle.running.stop(0);

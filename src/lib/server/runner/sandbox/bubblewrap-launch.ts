@@ -1,12 +1,11 @@
 /** Starts a bubblewrap sandbox's shim, detached, and waits until the inside says that it is up. */
 import { spawn } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { once } from 'node:events';
 import type { Readable } from 'node:stream';
+import { readLog } from './bubblewrap-log.ts';
 import { INIT_SCRIPT, SHIM_SCRIPT } from './bubblewrap-shim.ts';
 import type { CgroupLeaf } from './cgroup.ts';
 import { shielded } from './inherited-descriptors.ts';
-import { lastLines } from './log-lines.ts';
 
 interface Launch {
 	folder: string;
@@ -19,7 +18,10 @@ interface Launch {
 	signal: AbortSignal;
 }
 
-/** Null when the sandbox is up, otherwise why it is not, in bubblewrap's words where it has any. */
+/**
+ * Null when the sandbox is up, otherwise why it is not, in bubblewrap's words where it has any. What was
+ * started is left for the caller to remove.
+ */
 export const launchShim = async (launch: Launch): Promise<string | null> => {
 	const { folder, leaf, argv, signal } = launch;
 	if (signal.aborted) return 'The start was called off.';
@@ -50,12 +52,10 @@ export const launchShim = async (launch: Launch): Promise<string | null> => {
 	ready.destroy();
 	if (outcome === 'up') return null;
 	if (outcome instanceof Error) return outcome.message;
-	if (outcome === 'aborted') {
-		if (shim.pid !== undefined) process.kill(-shim.pid, 'SIGKILL');
-		return 'The sandbox was not up in time, or the start was called off.';
-	}
-	const log = await readFile(join(folder, 'log'), 'utf8').catch(() => '');
-	return `The sandbox did not start: ${lastLines(log, 5).join(' · ') || 'no reason given'}`;
+	if (outcome === 'aborted') return 'The sandbox was not up in time, or the start was called off.';
+	if (shim.exitCode === null && shim.signalCode === null) await once(shim, 'exit', { signal });
+	const words = await readLog(folder, 5);
+	return `The sandbox did not start: ${words.join(' · ') || 'no reason given'}`;
 };
 
 /** The arguments that put our first process in front of the sandbox's program. */

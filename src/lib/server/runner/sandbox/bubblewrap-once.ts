@@ -1,5 +1,5 @@
 /** One program in a throw-away bubblewrap sandbox: everything read-only, no network, no door. */
-import type { ChildProcessWithoutNullStreams } from 'node:child_process';
+import type { ChildProcess, ChildProcessWithoutNullStreams } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import type { Readable, Writable } from 'node:stream';
@@ -24,6 +24,33 @@ if [ -n "$filter" ]; then exec 5< "$filter"; fi
 exec "$@"
 `;
 
+/**
+ * Pid of the sandbox's first process, which bubblewrap says before it runs anything in it. All it says is
+ * read: a pipe closed too early would kill it half-way.
+ */
+const readFirstPid = (info: Readable): Promise<number | null> =>
+	new Promise((resolve) => {
+		let text = '';
+		info.on('data', (chunk: Buffer) => {
+			text += chunk.toString('utf8');
+			const pid = /"child-pid":\s*(\d+)\D/.exec(text)?.[1];
+			if (pid !== undefined) resolve(Number(pid));
+		});
+		info.on('error', () => resolve(null));
+		info.on('close', () => resolve(null));
+	});
+
+/** Ends all that is inside; while bubblewrap has not ended, that pid is nobody else's. */
+const endFirst = (child: ChildProcess, firstPid: number | null): void => {
+	if (child.exitCode !== null || child.signalCode !== null) return;
+	try {
+		if (firstPid !== null) process.kill(firstPid, 'SIGKILL');
+		else child.kill('SIGKILL');
+	} catch {
+		// It ended in the meantime.
+	}
+};
+
 export const runOnceInBubblewrap = async (
 	facts: HostFacts,
 	spec: RunOnceSpec,
@@ -40,7 +67,7 @@ export const runOnceInBubblewrap = async (
 			workingDirectory: spec.worktreePath,
 			temporaryBytes: ONCE_LIMITS.memoryBytes,
 			seccompFd: facts.filterPath === null ? null : 5,
-			infoFd: null
+			infoFd: 4
 		},
 		argv
 	);
@@ -54,9 +81,7 @@ export const runOnceInBubblewrap = async (
 		{
 			cwd: '/',
 			env: ONCE_ENV,
-			signal,
-			killSignal: 'SIGKILL',
-			stdio: shielded(['pipe', 'pipe', 'pipe'])
+			stdio: shielded(['pipe', 'pipe', 'pipe', 'ignore', 'pipe'])
 		}
 	) as ChildProcessWithoutNullStreams;
 	const stderr = collectTail();
@@ -65,6 +90,9 @@ export const runOnceInBubblewrap = async (
 	if (stdio.stdin) void pipeline(stdio.stdin, child.stdin).catch(() => undefined);
 	else child.stdin.end();
 	child.stdin.on('error', () => undefined);
+	const firstPid = readFirstPid(child.stdio[4] as Readable);
+	const cut = (): void => void firstPid.then((pid) => endFirst(child, pid));
+	signal.addEventListener('abort', cut, { once: true });
 	try {
 		const ended = new Promise<number>((resolve, reject) => {
 			child.once('error', reject);
@@ -73,10 +101,11 @@ export const runOnceInBubblewrap = async (
 		const [exitCode] = await Promise.all([
 			ended,
 			pipeline(child.stdout, stdio.stdout, { end: false }).catch((error: unknown) => {
-				child.kill('SIGKILL');
+				cut();
 				throw error;
 			})
 		]);
+		if (signal.aborted) throw new Error('called off');
 		return ok({ exitCode, stderr: stderr.text() });
 	} catch (error) {
 		const why = error instanceof Error ? error.message : String(error);
@@ -84,6 +113,7 @@ export const runOnceInBubblewrap = async (
 			wireError('sandbox_start_failed', `The program in the sandbox was cut off: ${why}`)
 		);
 	} finally {
+		signal.removeEventListener('abort', cut);
 		await removeLeaf(leaf.folders);
 	}
 };

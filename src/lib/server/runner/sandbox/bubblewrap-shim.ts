@@ -8,10 +8,11 @@
  * | `sandbox.json` | labels, limits in force, boot id; written by the manager before the shim |
  * | `shim` | the shim's line of `/proc/PID/stat`: pid and start time |
  * | `info` | bubblewrap's JSON with the pid of the sandbox's first process |
+ * | `init` | that process's line of `/proc/PID/stat`, once the manager has seen it |
  * | `log`, `log.old` | what the runner printed; a fresh one is begun after 1,024 writes |
  * | `exit` | `CODE OOM_KILLS`, by rename, once the sandbox is no more |
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { SandboxExit } from './driver.ts';
@@ -42,6 +43,7 @@ enter() { for group in $join; do echo 0 > "$group/cgroup.procs"; done; }
 	done
 	exec cat
 ) &
+keeper=$!
 (
 	enter
 	umask 022
@@ -53,6 +55,7 @@ child=$!
 exec 3>&- > /dev/null 2>&1
 wait $child
 code=$?
+wait $keeper
 kills=0
 if [ -n "$oom_file" ]; then
 	while read -r key value; do [ "$key" = oom_kill ] && kills=$value; done < "$oom_file"
@@ -137,20 +140,41 @@ export const liveShim = (folder: string, bootId: string): number | null => {
 	return now && !now.zombie && now.startTime === recorded.startTime ? recorded.pid : null;
 };
 
-/**
- * Pid of the sandbox's first process, if the chain first process → bwrap → shim still stands: while
- * the living shim has not collected its child, neither pid can have passed to somebody else.
- */
-export const liveInit = (folder: string, bootId: string): number | null => {
+/** By the chain first process → bwrap → shim: while the shim lives, no pid of it can have been reused. */
+const initByChain = (folder: string, bootId: string): ProcessStat | null => {
 	const shim = liveShim(folder, bootId);
 	const pid = /"child-pid":\s*(\d+)/.exec(readOr(join(folder, 'info'), ''))?.[1];
 	if (shim === null || pid === undefined) return null;
 	const init = statOf(Number(pid));
 	const monitor = init && statOf(init.parent);
-	return monitor?.parent === shim ? Number(pid) : null;
+	return init && monitor?.parent === shim ? init : null;
 };
 
-/** How the sandbox ended, or null while the shim lives and has written nothing. */
+/** Keeps what names the first process for good, for the case that its shim is killed. */
+export const rememberInit = (folder: string, bootId: string): void => {
+	const init = initByChain(folder, bootId);
+	if (!init) return;
+	const path = join(folder, 'init');
+	writeFileSync(path, readOr(`/proc/${init.pid}/stat`, ''), { mode: 0o600 });
+};
+
+/**
+ * Pid of the sandbox's first process while it lives, otherwise null. Killing it ends all inside. It may
+ * outlive its shim: a root manager's sandbox has another uid than the processes that would take it down.
+ */
+export const liveInit = (folder: string, bootId: string): number | null => {
+	const chained = initByChain(folder, bootId);
+	if (chained) return chained.pid;
+	const recorded = parseStat(readOr(join(folder, 'init'), ''));
+	if (!recorded || bootId !== currentBootId()) return null;
+	const now = statOf(recorded.pid);
+	return now && !now.zombie && now.startTime === recorded.startTime ? recorded.pid : null;
+};
+
+/**
+ * How the sandbox ended, or null while the shim lives and has written nothing. `lost`: the shim is gone
+ * without a word; what was inside may live on, see `liveInit`.
+ */
 export const readExit = (folder: string, bootId: string): SandboxExit | null => {
 	const read = (): SandboxExit | null => {
 		const [code, kills] = readOr(join(folder, 'exit'), '').trim().split(' ').map(Number);

@@ -26,7 +26,7 @@ import {
 import { runOnceInBubblewrap } from './bubblewrap-once.ts';
 import { launchShim, withInit } from './bubblewrap-launch.ts';
 import type { SandboxRecord } from './bubblewrap-shim.ts';
-import { currentBootId, liveShim, readExit, readRecord } from './bubblewrap-shim.ts';
+import { currentBootId, liveInit, readExit, readRecord, rememberInit } from './bubblewrap-shim.ts';
 import { makeLeaf, removeLeaf } from './cgroup.ts';
 import type {
 	DriverCheck,
@@ -210,7 +210,10 @@ export const createBubblewrapDriver = (options: BubblewrapDriverOptions): Sandbo
 			},
 			signal: AbortSignal.any([signal, AbortSignal.timeout(START_TIMEOUT_MS)])
 		});
-		if (failure === null) return ok(handles.open(ref, record));
+		if (failure === null) {
+			rememberInit(ref.id, record.bootId);
+			return ok(handles.open(ref, record));
+		}
 		await remove(ref);
 		return fail(startFailed(failure));
 	};
@@ -255,7 +258,8 @@ export const createBubblewrapDriver = (options: BubblewrapDriverOptions): Sandbo
 				if (!record || record.instance !== instance) return null;
 				const { session, epoch, bootId } = record;
 				const exit = readExit(id, bootId);
-				const running = exit === null && liveShim(id, bootId) !== null;
+				const left = exit?.cause === 'lost' && liveInit(id, bootId) !== null;
+				const running = exit === null || left;
 				return {
 					ref: { kind: 'bubblewrap', id, labels: { instance, session, epoch } },
 					running,

@@ -106,16 +106,18 @@ export const onceContainer = (
 	}
 });
 
-/** Options for running it in a container that is up already. */
+/**
+ * Options for running it in a container that is up already. `env -i`, because the engine would hand
+ * the runner's environment down.
+ */
 export const onceExec = (
 	spec: RunOnceSpec,
 	owner: Owner | null,
 	argv: readonly string[],
 	hasInput: boolean
 ): object => ({
-	Cmd: argv,
+	Cmd: ['/usr/bin/env', '-i', ...envList(ONCE_ENV), ...argv],
 	...userOf(owner),
-	Env: envList(ONCE_ENV),
 	WorkingDir: spec.worktreePath,
 	AttachStdin: hasInput,
 	AttachStdout: true,
