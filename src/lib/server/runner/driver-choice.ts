@@ -1,0 +1,122 @@
+/**
+ * Which driver makes the next sandbox. Docker if its engine answers and the image is there; without
+ * the image it is built in the background while bubblewrap serves; without an engine, bubblewrap.
+ */
+import type { Logger } from 'pino';
+import type { WireError } from '@agent-manager/protocol/errors.ts';
+import type { DriverKind } from '@agent-manager/protocol/session.ts';
+import { wireError } from '#lib/domain/errors.ts';
+import { fail, ok, type Result } from '#lib/domain/result.ts';
+import type { DriverCheck, SandboxDriver } from './sandbox/driver.ts';
+
+export interface DriverChoiceOptions {
+	wish: 'auto' | DriverKind;
+	docker: SandboxDriver | null;
+	bubblewrap: SandboxDriver;
+	/** Builds the image; lines as the engine says them. */
+	buildImage: (onLine: (line: string) => void) => Promise<Result<unknown, WireError>>;
+	logger: Logger;
+	/** Monotonic. */
+	nowMs: () => number;
+	/** Something that `status` shows has changed. */
+	onChange: () => void;
+}
+
+export interface ChosenDriver {
+	driver: SandboxDriver;
+	notes: string[];
+}
+
+export interface DriverStatus {
+	kind: DriverKind;
+	available: boolean;
+	limited: boolean;
+	version: string | null;
+	problem: string | null;
+	hint: string | null;
+}
+
+/** The image on its way. */
+export interface ImageBuild {
+	state: 'building' | 'failed';
+	lastLine: string;
+}
+
+/** A driver that was there is believed for so long; one that was not is asked each time. */
+const BELIEVE_MS = 15_000;
+
+export interface Drivers {
+	all(): readonly SandboxDriver[];
+	choose(before: DriverKind | null): Promise<Result<ChosenDriver, WireError>>;
+	status(): Promise<DriverStatus[]>;
+	imageBuild(): ImageBuild | null;
+}
+
+export const createDrivers = (options: DriverChoiceOptions): Drivers => {
+	const { wish, docker, bubblewrap, buildImage, logger, nowMs, onChange } = options;
+	const drivers = docker ? [docker, bubblewrap] : [bubblewrap];
+	const believed = new Map<DriverKind, { check: DriverCheck; atMs: number }>();
+	let build: ImageBuild | null = null;
+
+	const check = async (driver: SandboxDriver): Promise<DriverCheck> => {
+		const known = believed.get(driver.kind);
+		if (known && nowMs() - known.atMs < BELIEVE_MS) return known.check;
+		const found = await driver.check();
+		if (found.available) believed.set(driver.kind, { check: found, atMs: nowMs() });
+		else believed.delete(driver.kind);
+		return found;
+	};
+
+	const buildInBackground = (): void => {
+		if (build?.state === 'building') return;
+		build = { state: 'building', lastLine: 'starting' };
+		logger.info('building the sandbox image; new sessions use bubblewrap until it is there');
+		void buildImage((lastLine) => {
+			build = { state: 'building', lastLine };
+			onChange();
+		}).then((built) => {
+			build = built.ok ? null : { state: 'failed', lastLine: built.error.message };
+			if (built.ok) logger.info('the sandbox image is built');
+			else logger.warn({ error: built.error }, 'the sandbox image could not be built');
+			onChange();
+		});
+	};
+
+	const order = (before: DriverKind | null): SandboxDriver[] => {
+		const wished = wish === 'auto' ? drivers : drivers.filter(({ kind }) => kind === wish);
+		return [...wished].sort((a, b) => Number(b.kind === before) - Number(a.kind === before));
+	};
+
+	return {
+		all: () => drivers,
+		imageBuild: () => build,
+		async choose(before) {
+			const problems: WireError[] = [];
+			for (const driver of order(before)) {
+				const { available, problem } = await check(driver);
+				if (available) {
+					const notes = problems.map(({ message }) => message);
+					return ok({ driver, notes });
+				}
+				if (problem) problems.push(problem);
+				if (problem?.code === 'sandbox_image_missing' && build === null) buildInBackground();
+			}
+			const hints = problems.flatMap(({ hint }) => hint ?? []);
+			return fail(
+				wireError(
+					'sandbox_unavailable',
+					`No sandbox can be made here. ${problems.map(({ message }) => message).join(' ')}`.trim(),
+					hints.length > 0 ? { hint: hints.join(' Or: ') } : {}
+				)
+			);
+		},
+		status: () =>
+			Promise.all(
+				drivers.map(async (driver) => {
+					const { available, limited, version, problem } = await check(driver);
+					const { message = null, hint = null } = problem ?? {};
+					return { kind: driver.kind, available, limited, version, problem: message, hint };
+				})
+			)
+	};
+};
