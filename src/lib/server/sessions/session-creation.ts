@@ -4,7 +4,7 @@ import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import type { JsonObject } from '@agent-manager/protocol/json.ts';
 import type { StartSession } from '@agent-manager/protocol/requests.ts';
 import type { SessionEvent } from '@agent-manager/protocol/events.ts';
-import { checkBranchSuffix, slugBranch } from '#lib/domain/branch-name.ts';
+import { checkBranchSuffix, isBranchName, slugBranch } from '#lib/domain/branch-name.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import { fail, ok, type Result } from '#lib/domain/result.ts';
 import { evolve } from '#lib/domain/session-machine.ts';
@@ -103,6 +103,9 @@ export class SessionCreation {
 		const baseBranch = request.baseBranch ?? repo.defaultBranch;
 		if (!baseBranch) {
 			return fail(wireError('repo_empty', 'The repository has no commits yet.'));
+		}
+		if (!isBranchName(baseBranch)) {
+			return fail(wireError('branch_invalid', 'The base is not the name of a branch.'));
 		}
 		if (!(await this.#options.hasBaseBranch(repo, baseBranch))) {
 			return fail(
