@@ -38,6 +38,9 @@ export interface AgentProcess {
 	exited: Promise<AgentExit>;
 	/** Last lines the process said on stderr, oldest first. */
 	stderr(): string[];
+	/** Stops reading its output: the SDK would read on for ever and keep it all in memory. */
+	pause(): void;
+	resume(): void;
 	kill(): void;
 }
 
@@ -165,6 +168,8 @@ export const startAgentProcess = async (
 		resumed,
 		exited,
 		stderr: tail.lines,
+		pause: () => child?.stdout?.pause(),
+		resume: () => child?.stdout?.resume(),
 		kill: () => child?.kill('SIGKILL')
 	};
 };

@@ -83,8 +83,7 @@ export class Agent {
 		try {
 			for await (const message of this.#deps.process.query) {
 				this.#take(message as unknown as JsonObject);
-				const room = this.#deps.outbox.room();
-				if (room) await room;
+				await this.#waitForRoom();
 			}
 		} catch (thrown) {
 			error = errorText(thrown);
@@ -149,6 +148,17 @@ export class Agent {
 	/** Ends the agent's input: it exits by itself. */
 	closeInput(): void {
 		this.#deps.process.input.close();
+	}
+
+	/** The agent may say no more than the outbox can keep. */
+	async #waitForRoom(): Promise<void> {
+		const room = this.#deps.outbox.room();
+		if (!room) return;
+		const { process, log } = this.#deps;
+		log('warn', 'the outbox is full, the agent waits');
+		process.pause();
+		await room;
+		process.resume();
 	}
 
 	#next(): void {

@@ -71,6 +71,7 @@ export class RecordSender {
 				void this.#pumpFromDisk(this.#sentN + 1);
 				return;
 			}
+			if (entries.length === 0) return;
 			this.#sendEntries(entries);
 		}
 	}

@@ -239,6 +239,30 @@ describe('ends', () => {
 		expect((await door.record('runner.stopped')).payload).toEqual({ reason: 'agent_exited' });
 	});
 
+	it('stops although it never reached the door, agent or no agent', async () => {
+		runner = new RunnerProcess();
+		runner.start();
+		await expect.poll(() => existsSync(join(runner.sessionFolder, 'commands.log'))).toBe(true);
+		runner.signal('SIGTERM');
+		expect(await runner.exited()).toBe(0);
+		runner.writeOptions();
+		runner.start();
+		await expect.poll(() => existsSync(join(runner.sessionFolder, 'claude'))).toBe(true);
+		runner.signal('SIGTERM');
+		expect(await runner.exited()).toBe(0);
+	});
+
+	it('says why when the agent can not even start', async () => {
+		runner = new RunnerProcess();
+		await runner.door.open();
+		runner.writeOptions();
+		runner.start({ AGENT_MANAGER_CLAUDE: join(runner.folder, 'no-such-program') });
+		expect(await runner.exited()).toBe(1);
+		const exited = await runner.door.record('runner.agent_exited');
+		expect(exited.payload.exitCode).toBeNull();
+		expect(exited.payload.error).toMatch(/ENOENT|not found/);
+	});
+
 	it('leaves without a word when a newer runner is there', async () => {
 		const { door } = await start();
 		await door.record('runner.started');

@@ -58,20 +58,21 @@ export const startRunner = async (env: RunnerEnvironment, log: Log): Promise<Run
 
 	const early = readAgentOptions(env.sessionFolder, log);
 	const process = early && (await startProcess(early));
-	const now = (): Date => new Date();
 	const outbox = await Outbox.open(join(env.sessionFolder, 'outbox'), {
 		log,
-		now,
+		now: () => new Date(),
 		delay: (ms) => delay(ms)
 	});
 	const commandLog = await CommandLog.open(join(env.sessionFolder, 'commands.log'), outbox.lastN);
 	const session = new RunnerSession({ env, log, outbox, commandLog });
 	asking.fill(session.approvals.ask);
 	session.connect();
-	const options = early ?? (await session.welcomed);
-	const started = process ?? (await startProcess(options));
-	const ended = session.run(started, options).finally(() => relay.close());
-	return { ended, stop: () => session.stop() };
+	const run = async (): Promise<number> => {
+		const options = early ?? (await session.welcomed);
+		if (options === null) return session.close();
+		return session.run(process ?? (await startProcess(options)), options);
+	};
+	return { ended: run().finally(() => relay.close()), stop: () => session.stop() };
 };
 
 /** The agent may start before there is anybody to ask; it asks only later. */
@@ -93,9 +94,9 @@ class RunnerSession {
 	readonly #records: RunnerRecords;
 	readonly #connection: Connection;
 	readonly approvals: Approvals;
-	/** What the manager says about the agent, at the first connection. */
-	readonly welcomed: Promise<AgentOptions>;
-	#welcome: (options: AgentOptions) => void = () => undefined;
+	/** What the manager says about the agent, at the first connection; null when it ends before. */
+	readonly welcomed: Promise<AgentOptions | null>;
+	#welcome: (options: AgentOptions | null) => void = () => undefined;
 	/** Commands that were taken before there was an agent. */
 	readonly #early: TakenCommand[] = [];
 	#agent: Agent | null = null;
@@ -179,6 +180,7 @@ class RunnerSession {
 		if (this.#stopping) return;
 		this.#stopping = true;
 		this.#deps.log('info', 'stopping');
+		this.#welcome(null);
 		if (this.#agent) void this.#stopAgent(this.#agent);
 	}
 
@@ -230,11 +232,12 @@ class RunnerSession {
 	#endConnection(reason: ConnectionEnd): void {
 		this.#deps.log('warn', 'this runner is not wanted any more', { reason });
 		this.#connectionEnd = reason;
+		this.#welcome(null);
 		this.#kill();
 	}
 
 	async #conclude(agent: Agent, exit: AgentExit): Promise<number> {
-		const { outbox, commandLog, log } = this.#deps;
+		const { outbox, log } = this.#deps;
 		const { exitCode, signal, error } = exit;
 		log('info', 'the agent ended', { exitCode, signal, error });
 		const reason = this.#stopReason(agent, exit);
@@ -243,11 +246,17 @@ class RunnerSession {
 			const waitMs = reason === 'stop' ? STOP_MS.acknowledge : FINISH_ACKNOWLEDGE_MS;
 			await within(waitMs, outbox.whenAcked(n));
 		}
+		const code = await this.close();
+		return reason === 'agent_exited' ? EXIT.agentDied : code;
+	}
+
+	/** Writes what waits, and lets go. Resolves with the exit code. */
+	async close(): Promise<number> {
+		const { outbox, commandLog } = this.#deps;
 		this.#connection.close();
 		await within(STOP_MS.acknowledge, outbox.close());
 		await within(STOP_MS.acknowledge, commandLog.close());
-		if (this.#connectionEnd) return EXIT[this.#connectionEnd];
-		return reason === 'agent_exited' ? EXIT.agentDied : EXIT.ok;
+		return this.#connectionEnd ? EXIT[this.#connectionEnd] : EXIT.ok;
 	}
 
 	#stopReason(agent: Agent, exit: AgentExit): StopReason {
