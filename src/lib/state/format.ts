@@ -28,9 +28,11 @@ export const shortAgeText = (timestamp: string, nowMs: number): string => {
 export const durationText = (ms: number): string => {
 	if (ms < 1000) return `${Math.round(ms)} ms`;
 	if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`;
-	if (ms < MINUTE) return `${Math.round(ms / 1000)} s`;
-	const minutes = Math.floor(ms / MINUTE);
-	const seconds = Math.round((ms % MINUTE) / 1000);
+	// Rounded once: 59.9 s is a minute, not "60 s".
+	const total = Math.round(ms / 1000);
+	const minutes = Math.floor(total / 60);
+	const seconds = total % 60;
+	if (minutes === 0) return `${seconds} s`;
 	return seconds > 0 ? `${minutes} min ${seconds} s` : `${minutes} min`;
 };
 

@@ -5,6 +5,7 @@
  */
 import type { Delta, PartialMessage } from '@agent-manager/protocol/delta.ts';
 import type { SessionEvent } from '@agent-manager/protocol/events.ts';
+import { arrayAt, asObject, textAt, type Loose } from '#lib/domain/loose-json.ts';
 
 type Block = PartialMessage['blocks'][number];
 
@@ -55,26 +56,21 @@ export const applyDelta = (state: PartialsState, delta: Delta): PartialsState | 
 	return { ...state, messages };
 };
 
-const KIND_OF: Record<string, Block['kind']> = {
-	text: 'text',
-	thinking: 'thinking',
-	redacted_thinking: 'thinking',
-	tool_use: 'tool_input'
-};
-
-interface StoredMessage {
-	id?: unknown;
-	content?: unknown;
-}
+const KIND_OF: ReadonlyMap<string | null, Block['kind']> = new Map([
+	['text', 'text'],
+	['thinking', 'thinking'],
+	['redacted_thinking', 'thinking'],
+	['tool_use', 'tool_input']
+]);
 
 /** Claude Code stores each block of a message as an event of its own, in order. */
-const settleBlocks = (state: PartialsState, stored: StoredMessage): PartialsState => {
-	const messageId = String(stored.id);
+const settleBlocks = (state: PartialsState, stored: Loose | null): PartialsState => {
+	const messageId = textAt(stored, 'id');
 	const message = state.messages.find((m) => m.messageId === messageId);
-	if (!message || !Array.isArray(stored.content)) return state;
+	if (!message || messageId === null) return state;
 	let from = state.settled.get(messageId) ?? 0;
-	for (const content of stored.content as { type?: string }[]) {
-		const kind = KIND_OF[content.type ?? ''];
+	for (const content of arrayAt(stored, 'content')) {
+		const kind = KIND_OF.get(textAt(content, 'type'));
 		const match = message.blocks.find((b) => b.block >= from && b.kind === kind);
 		if (match) from = match.block + 1;
 	}
@@ -93,7 +89,7 @@ export const settlePartials = (state: PartialsState, event: SessionEvent): Parti
 	const type = event.type.startsWith('claude.result') ? 'claude.result' : event.type;
 	switch (type) {
 		case 'claude.assistant':
-			return settleBlocks(state, (event.payload.message ?? {}) as StoredMessage);
+			return settleBlocks(state, asObject(event.payload.message));
 		case 'claude.result':
 		case 'runner.partial':
 		case 'runner.turn_ended':

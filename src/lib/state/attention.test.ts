@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import { sampleSession } from '../../../tests/support/sample-session.ts';
+import { needsYou } from './attention.ts';
+
+const session = (id: string, over: Parameters<typeof sampleSession>[0]) => ({
+	...sampleSession(over),
+	id: id as never
+});
+const ids = (sessions: { id: string }[]): string[] => sessions.map((s) => s.id);
+
+describe('needsYou', () => {
+	it('puts the blocked first, then errors, then unread answers', () => {
+		const sessions = [
+			session('unread', { waitingFor: 'input' }),
+			session('failed', { status: 'error', waitingFor: null }),
+			session('asks', { waitingFor: 'approval' }),
+			session('limited', { waitingFor: 'limit' })
+		];
+		expect(ids(needsYou(sessions, () => true))).toEqual(['asks', 'limited', 'failed', 'unread']);
+	});
+
+	it('leaves out what is at work, ended or read', () => {
+		const sessions = [
+			session('running', { status: 'running', waitingFor: null }),
+			session('starting', { status: 'starting', waitingFor: null }),
+			session('finished', { status: 'finished', waitingFor: null }),
+			session('stopped', { status: 'stopped', waitingFor: null }),
+			session('read', { waitingFor: 'input' })
+		];
+		expect(needsYou(sessions, () => false)).toEqual([]);
+	});
+
+	it('keeps the one that waits longest on top, so a new one moves none', () => {
+		const sessions = [
+			session('new', { waitingFor: 'plan', updatedAt: '2026-11-23T09:00:00.000Z' }),
+			session('old', { waitingFor: 'answer', updatedAt: '2026-11-23T08:00:00.000Z' })
+		];
+		expect(ids(needsYou(sessions, () => false))).toEqual(['old', 'new']);
+	});
+});
