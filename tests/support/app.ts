@@ -1,0 +1,182 @@
+/**
+ * The built app as a person has it: `node build` with a home of its own, its link read from what it
+ * prints, and the API with the token from its file. It can be killed and started again.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { SessionEvent } from '@agent-manager/protocol/events.ts';
+import type { Repo } from '@agent-manager/protocol/repo.ts';
+import type { Session } from '@agent-manager/protocol/session.ts';
+
+const ROOT = new URL('../..', import.meta.url).pathname;
+const START_TIMEOUT_MS = 60_000;
+const POLL_MS = 50;
+
+export interface ApiAnswer {
+	status: number;
+	// eslint-disable-next-line @typescript-eslint/no-explicit-any -- each test knows what it asked for
+	body: any;
+}
+
+/** Looks again until it is so; what is waited for has no signal that a test could hear. */
+export const until = async <T>(
+	look: () => Promise<T | null | undefined | false>,
+	what: string,
+	timeoutMs = 60_000
+): Promise<T> => {
+	const end = Date.now() + timeoutMs;
+	for (;;) {
+		const found = await look();
+		if (found) return found;
+		if (Date.now() > end) throw new Error(`timed out: ${what}`);
+		await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+	}
+};
+
+export class TestApp {
+	readonly home: string;
+	readonly env: Record<string, string>;
+	origin = '';
+	/** The link that signs a browser in. */
+	link = '';
+	output = '';
+	#child: ChildProcess | null = null;
+
+	constructor(env: Record<string, string> = {}) {
+		this.home = mkdtempSync(join(tmpdir(), 'am-home-'));
+		this.env = env;
+	}
+
+	get workspace(): string {
+		return join(this.home, '.agent-manager');
+	}
+
+	get token(): string {
+		return readFileSync(join(this.workspace, 'token'), 'utf8').trim();
+	}
+
+	get pid(): number {
+		return this.#child?.pid ?? 0;
+	}
+
+	async start(): Promise<this> {
+		mkdirSync(this.home, { recursive: true });
+		const keep = ['PATH', 'LANG', 'TMPDIR', 'DOCKER_HOST', 'NODE_EXTRA_CA_CERTS'];
+		const inherited = Object.fromEntries(
+			keep.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []))
+		);
+		const child = spawn(process.execPath, ['build'], {
+			cwd: ROOT,
+			stdio: ['ignore', 'pipe', 'pipe'],
+			env: {
+				...inherited,
+				HOME: this.home,
+				PORT: new URL(this.origin || 'http://x:0').port || '0',
+				MODEL_UPSTREAM: 'demo',
+				...this.env
+			}
+		});
+		this.#child = child;
+		this.output = '';
+		for (const stream of [child.stdout, child.stderr]) {
+			stream.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
+		}
+		this.link = await until(
+			async () => {
+				if (child.exitCode !== null) throw new Error(`the app ended: ${this.output}`);
+				return /ready:\s+(http\S+)/.exec(this.output)?.[1];
+			},
+			'the app’s link',
+			START_TIMEOUT_MS
+		);
+		this.origin = new URL(this.link).origin;
+		return this;
+	}
+
+	/** Ends the app as a power cut would: nothing is said to it. */
+	async kill(): Promise<void> {
+		await this.#end('SIGKILL');
+	}
+
+	async stop(): Promise<void> {
+		await this.#end('SIGTERM');
+	}
+
+	/** Stops every session and the app, and removes its home. */
+	async remove(): Promise<void> {
+		const { body } = await this.api('GET', '/api/repos').catch(() => ({ body: { repos: [] } }));
+		for (const { id } of body.repos as Repo[]) await this.api('DELETE', `/api/repos/${id}?force=true`);
+		await this.stop();
+		rmSync(this.home, { recursive: true, force: true, maxRetries: 5 });
+	}
+
+	async api(
+		method: string,
+		path: string,
+		body?: unknown,
+		headers: Record<string, string> = {}
+	): Promise<ApiAnswer> {
+		const response = await fetch(this.origin + path, {
+			method,
+			headers: {
+				authorization: `Bearer ${this.token}`,
+				...(body === undefined ? {} : { 'content-type': 'application/json' }),
+				...headers
+			},
+			body: body === undefined ? undefined : JSON.stringify(body)
+		});
+		const text = await response.text();
+		return { status: response.status, body: text === '' ? null : JSON.parse(text) };
+	}
+
+	/** Registers a repo and waits for its clone. */
+	async addRepo(url: string): Promise<Repo> {
+		const { status, body } = await this.api('POST', '/api/repos', { url });
+		if (status !== 201) throw new Error(JSON.stringify(body));
+		return until(async () => {
+			const { repo } = (await this.api('GET', `/api/repos/${body.repo.id}`)).body as { repo: Repo };
+			return repo.status === 'cloning' ? null : repo;
+		}, 'the clone');
+	}
+
+	async startSession(repoId: string, goalPrompt: string, more: object = {}): Promise<Session> {
+		const { status, body } = await this.api('POST', `/api/repos/${repoId}/sessions`, {
+			goalPrompt,
+			...more
+		});
+		if (status !== 201) throw new Error(JSON.stringify(body));
+		return body.session as Session;
+	}
+
+	async session(id: string): Promise<Session> {
+		return (await this.api('GET', `/api/sessions/${id}`)).body.session as Session;
+	}
+
+	sessionWhere(id: string, is: (session: Session) => boolean, what: string): Promise<Session> {
+		return until(async () => {
+			const session = await this.session(id).catch(() => null);
+			return session && is(session) ? session : null;
+		}, what);
+	}
+
+	/** The whole log, read page by page. */
+	async events(id: string): Promise<SessionEvent[]> {
+		const all: SessionEvent[] = [];
+		for (;;) {
+			const path = `/api/sessions/${id}/events?after=${all.at(-1)?.seq ?? 0}&limit=1000`;
+			const { body } = await this.api('GET', path);
+			all.push(...(body.events as SessionEvent[]));
+			if (!body.hasMore) return all;
+		}
+	}
+
+	async #end(signal: NodeJS.Signals): Promise<void> {
+		const child = this.#child;
+		if (!child || child.exitCode !== null || child.signalCode !== null) return;
+		const ended = new Promise((resolve) => child.once('exit', resolve));
+		child.kill(signal);
+		await ended;
+	}
+}
