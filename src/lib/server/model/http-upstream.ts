@@ -30,14 +30,20 @@ const keepAliveFor = (origin: string | URL): number =>
 	new URL(origin).hostname.endsWith('.anthropic.com') ? 60_000 : 4_000;
 
 /** Connections to upstreams, kept alive between requests. A proxy of the environment is used. */
-export const createUpstreamAgent = (env: Record<string, string | undefined>): Dispatcher =>
-	env.HTTPS_PROXY || env.https_proxy || env.HTTP_PROXY || env.http_proxy
-		? new EnvHttpProxyAgent(AGENT_OPTIONS)
-		: new Agent({
-				...AGENT_OPTIONS,
-				factory: (origin, options) =>
-					new Pool(origin, { ...options, keepAliveTimeout: keepAliveFor(origin) })
-			});
+export function createUpstreamAgent(env: Record<string, string | undefined>): Dispatcher {
+	const proxied = env.HTTPS_PROXY || env.https_proxy || env.HTTP_PROXY || env.http_proxy;
+	if (proxied) {
+		// What runs on this machine is reached directly, whatever the environment forgot to except.
+		const given = env.no_proxy ?? env.NO_PROXY ?? '';
+		const noProxy = [given, 'localhost', '127.0.0.1', '::1', '[::1]'].filter(Boolean).join(',');
+		return new EnvHttpProxyAgent({ ...AGENT_OPTIONS, noProxy });
+	}
+	return new Agent({
+		...AGENT_OPTIONS,
+		factory: (origin, options) =>
+			new Pool(origin, { ...options, keepAliveTimeout: keepAliveFor(origin) })
+	});
+}
 
 export function sendModelError(
 	res: ServerResponse,

@@ -27,6 +27,11 @@ export interface DemoModel {
 }
 
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
+/**
+ * The model every answer names, whatever was asked for: so nobody takes its words for another's, and
+ * its tokens for ones that cost something.
+ */
+const DEMO_MODEL_NAME = 'agent-manager-demo';
 const MODELS = ['claude-opus-5-5', 'claude-sonnet-5-5', 'claude-haiku-5-5'];
 
 function sendJson(
@@ -139,7 +144,7 @@ export function createDemoModel(options: DemoModelOptions = {}): DemoModel {
 		res.once('close', () => aborter.abort());
 		const usage = usageOf(request);
 		const context: StreamContext = {
-			model: request.model,
+			model: DEMO_MODEL_NAME,
 			usage,
 			newId,
 			epochMs,
@@ -154,7 +159,7 @@ export function createDemoModel(options: DemoModelOptions = {}): DemoModel {
 		} catch (error) {
 			if (!aborter.signal.aborted) throw error;
 		} finally {
-			hooks?.onUsage?.({ ...usage, model: request.model, complete });
+			hooks?.onUsage?.({ ...usage, model: DEMO_MODEL_NAME, complete });
 		}
 	}
 

@@ -102,6 +102,7 @@ test('without stream the same comes as one message', async () => {
 	expect(JSON.parse(await textOf(res))).toMatchObject({
 		type: 'message',
 		role: 'assistant',
+		model: 'agent-manager-demo',
 		stop_reason: 'tool_use',
 		content: [{ type: 'thinking' }, { type: 'tool_use', name: 'Bash', input: { command: 'ls' } }]
 	});

@@ -5,6 +5,7 @@ export type Chunks = (epochMs: () => number) => Iterable<string>;
 
 export type ReplyBlock =
 	| { kind: 'text'; chunks: Chunks }
+	/** Only by directive: its signature is none, so a real model would refuse to go on with it. */
 	| { kind: 'thinking'; chunks: Chunks }
 	| { kind: 'tool'; name: string; input: Record<string, unknown> };
 
@@ -57,11 +58,6 @@ export function* pieces(text: string, size = SPOKEN_CHUNK): Generator<string> {
 export const say = (text: string, size?: number): ReplyBlock => ({
 	kind: 'text',
 	chunks: () => pieces(text, size)
-});
-
-export const think = (text: string): ReplyBlock => ({
-	kind: 'thinking',
-	chunks: () => pieces(text)
 });
 
 export const call = (name: string, input: Record<string, unknown>): ReplyBlock => ({

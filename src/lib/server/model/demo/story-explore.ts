@@ -1,6 +1,6 @@
 /** The first steps of most stories: which files are there, and what the repo says of itself. */
 import type { ToolOutcome } from './conversation.ts';
-import { bash, call, reply, say, think, type Reply, type ReplyBlock } from './reply.ts';
+import { bash, call, reply, say, type Reply, type ReplyBlock } from './reply.ts';
 import type { Scene } from './script.ts';
 import { absolutePath } from './tool-calls.ts';
 
@@ -54,15 +54,13 @@ export const stopBecauseRefused = (reason: string): Reply =>
 		)
 	]);
 
-function intro(scene: Scene, purpose: string): ReplyBlock[] {
+function intro(scene: Scene, purpose: string): ReplyBlock {
 	const goal = clip(scene.turn.prompt.split('\n')[0] ?? '');
-	const spoken = say(
+	return say(
 		scene.earlier.length === 0
 			? `You asked: “${goal}”. ${purpose} First I look at how this repository is laid out.\n`
 			: `${purpose} I check the current state of the repository first.\n`
 	);
-	const thought = think('I should see the files and the recent history before touching anything.');
-	return scene.conversation.tools.has('Bash') ? [thought, spoken] : [spoken];
 }
 
 /** Lists the files and reads `wanted(files)`, else a file that introduces the repo. */
@@ -73,7 +71,7 @@ export function* explore(
 ): Generator<Reply, Explored, ToolOutcome[]> {
 	const nothing: Explored = { files: [], isGitRepo: false, read: null, refused: null };
 	const [list, log] = yield reply([
-		...intro(scene, purpose),
+		intro(scene, purpose),
 		bash('git ls-files | head -200', 'List the tracked files'),
 		bash('git log --oneline -5', 'Show the latest commits')
 	]);

@@ -5,8 +5,8 @@ import type { Scene } from './script.ts';
 
 /** Said once in a conversation, so that nobody takes the script for an AI. */
 export const DEMO_NOTE =
-	'_This was the demo model: a script, not an AI. To connect a real one, set `ANTHROPIC_API_KEY` ' +
-	'or sign in with `claude`, and restart the app._';
+	'_This was the demo model: a script, not an AI. To connect a real one, sign in with `claude`, or ' +
+	'set `ANTHROPIC_API_KEY` and restart the app._';
 
 /** The note at the end of the first turn, nothing later. */
 export const closingNote = (scene: Scene): string =>
