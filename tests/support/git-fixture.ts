@@ -16,6 +16,10 @@ export const gitIn = (folder: string, ...args: string[]): string =>
 		env: {
 			...process.env,
 			GIT_CONFIG_NOSYSTEM: '1',
+			// worktrees belong to the sandbox's user when the tests run as root
+			GIT_CONFIG_COUNT: '1',
+			GIT_CONFIG_KEY_0: 'safe.directory',
+			GIT_CONFIG_VALUE_0: '*',
 			GIT_AUTHOR_NAME: 'Test Person',
 			GIT_AUTHOR_EMAIL: 'test@example.com',
 			GIT_COMMITTER_NAME: 'Test Person',
