@@ -5,7 +5,7 @@
  */
 import type { SessionEvent } from '@agent-manager/protocol/events.ts';
 import { cleanLine, cleanText } from './clean-text.ts';
-import { arrayAt, flagAt, objectAt, textAt, type Loose } from './loose-json.ts';
+import { arrayAt, flagAt, numberAt, objectAt, textAt, type Loose } from './loose-json.ts';
 import type { Block } from './transcript-blocks.ts';
 import { modelErrorWords } from './transcript-failures.ts';
 import {
@@ -15,7 +15,6 @@ import {
 	toolAt,
 	type TranscriptState
 } from './transcript-state.ts';
-import { todosAfterCall } from './transcript-todos.ts';
 import { foldToolResult } from './transcript-tool-results.ts';
 import { addNotice, endRetries, eventKey } from './transcript-turns.ts';
 
@@ -44,7 +43,6 @@ const addToolUse = (state: TranscriptState, said: Said, content: Loose, id: stri
 		status: known?.result ? known.status : ('running' as const)
 	};
 	if (!known?.result) state.openTools.add(block.key);
-	if (parent === null) state.todos = todosAfterCall(state.todos, name, input);
 	addBlock(state, block, parent);
 	return block;
 };
@@ -67,8 +65,9 @@ const addContent = (state: TranscriptState, said: Said, content: unknown): strin
 	}
 	if (type === 'thinking' || type === 'redacted_thinking') {
 		const text = cleanText(textAt(content, 'thinking') ?? '');
+		const durationMs = numberAt(event.payload, 'thinking_duration_ms');
 		if (text.trim() === '') return null;
-		addBlock(state, { ...base, kind: 'thinking', text, streaming: false }, parent);
+		addBlock(state, { ...base, kind: 'thinking', text, streaming: false, durationMs }, parent);
 		return key;
 	}
 	const toolUseId = textAt(content, 'id');

@@ -35,6 +35,8 @@ export interface ThinkingBlock extends BlockBase {
 	kind: 'thinking';
 	text: string;
 	streaming: boolean;
+	/** How long it took, when the SDK says so. */
+	durationMs: number | null;
 }
 
 export type ToolStatus = 'streaming' | 'running' | 'done' | 'failed' | 'interrupted';

@@ -26,7 +26,11 @@ export const foldCutOff = (
 			const call = { ...emptyTool(toolUseId), ...base, name, inputText: text };
 			addBlock(state, { ...call, status: 'interrupted', endedAt: event.ts }, null);
 		} else if (text.trim() !== '' && textAt(block, 'kind') === 'thinking') {
-			addBlock(state, { ...base, kind: 'thinking', key, text, streaming: false }, null);
+			addBlock(
+				state,
+				{ ...base, kind: 'thinking', key, text, streaming: false, durationMs: null },
+				null
+			);
 		} else if (text.trim() !== '' && toolUseId === null) {
 			addBlock(state, { ...base, kind: 'text', key, text, streaming: false, cut: true }, null);
 		}

@@ -198,6 +198,8 @@ const bySystemSubtype: Record<string, Fold> = {
 	model_refusal_no_fallback: foldRefusal,
 	model_fallback: foldFallback,
 	session_writes_lost: foldLost,
+	ui_invalidate: hidden,
+	vcs_state_changed: hidden,
 	worker_shutting_down: hidden
 };
 

@@ -3,12 +3,14 @@ import { cleanLine } from './clean-text.ts';
 import { arrayAt, objectAt, textAt, type Loose } from './loose-json.ts';
 import type { Todo } from './transcript-blocks.ts';
 
+const MAX_TODOS = 200;
+
 const statusOf = (value: string | null): Todo['status'] =>
 	value === 'completed' || value === 'in_progress' ? value : 'pending';
 
 const fromTodoWrite = (input: Loose): Todo[] =>
 	arrayAt(input, 'todos')
-		.slice(0, 200)
+		.slice(0, MAX_TODOS)
 		.map((item, index) => {
 			const active = textAt(item, 'activeForm');
 			return {
@@ -37,25 +39,11 @@ const updated = (todos: Todo[], input: Loose): Todo[] => {
 	});
 };
 
-/** The list after a call of a tool began. */
-export const todosAfterCall = (todos: Todo[], name: string, input: Loose): Todo[] => {
-	if (name === 'TodoWrite') return fromTodoWrite(input);
-	if (name === 'TaskUpdate') return updated(todos, input);
-	return todos;
-};
-
-/** The list after a call ended: only now a new task has its number. */
-export const todosAfterResult = (
-	todos: Todo[],
-	name: string | null,
-	input: Loose,
-	structured: unknown
-): Todo[] => {
-	if (name !== 'TaskCreate') return todos;
+const created = (todos: Todo[], input: Loose, structured: unknown): Todo[] => {
 	const task = objectAt(structured, 'task');
 	const id = textAt(task, 'id');
 	const text = cleanLine(textAt(task, 'subject') ?? textAt(input, 'subject') ?? '');
-	if (id === null || text === '' || todos.length >= 200) return todos;
+	if (id === null || text === '' || todos.length >= MAX_TODOS) return todos;
 	const active = textAt(input, 'activeForm');
 	const todo: Todo = {
 		id,
@@ -64,4 +52,17 @@ export const todosAfterResult = (
 		status: 'pending'
 	};
 	return [...todos.filter((known) => known.id !== id), todo];
+};
+
+/** The list after a call that went well. */
+export const todosAfter = (
+	todos: Todo[],
+	name: string | null,
+	input: Loose,
+	structured: unknown
+): Todo[] => {
+	if (name === 'TodoWrite') return fromTodoWrite(input);
+	if (name === 'TaskUpdate') return updated(todos, input);
+	if (name === 'TaskCreate') return created(todos, input, structured);
+	return todos;
 };

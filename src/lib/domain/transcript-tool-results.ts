@@ -12,7 +12,7 @@ import {
 	toolAt,
 	type TranscriptState
 } from './transcript-state.ts';
-import { todosAfterResult } from './transcript-todos.ts';
+import { todosAfter } from './transcript-todos.ts';
 
 const imageTypes = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp']);
 const base64 = /^[A-Za-z0-9+/=\s]*$/;
@@ -25,8 +25,14 @@ const imageOf = (content: unknown): ToolImage | null => {
 	return base64.test(data.slice(0, 4096)) ? { mediaType, base64: data } : null;
 };
 
+/** What the SDK puts around the words of a call that it refused itself. */
+const unwrapped = (text: string): string =>
+	text.startsWith('<tool_use_error>')
+		? text.slice('<tool_use_error>'.length).replace(/<\/tool_use_error>$/, '')
+		: text;
+
 const readContent = (content: unknown): Pick<ToolResult, 'text' | 'images'> => {
-	if (typeof content === 'string') return { text: content, images: [] };
+	if (typeof content === 'string') return { text: unwrapped(content), images: [] };
 	const texts: string[] = [];
 	const images: ToolImage[] = [];
 	for (const item of asArray(content)) {
@@ -84,8 +90,8 @@ export const foldToolResult = (
 	};
 	addBlock(state, tool, parent);
 	state.openTools.delete(tool.key);
-	if (parent === null) {
-		state.todos = todosAfterResult(state.todos, tool.name, tool.input, structured);
+	if (parent === null && !isError) {
+		state.todos = todosAfter(state.todos, tool.name, tool.input, structured);
 	}
 	countChanges(state, tool);
 	fillAnswers(state, toolUseId, structured);

@@ -14,10 +14,17 @@ export interface ToolSummary {
 	outcome: string | null;
 }
 
+/** The worktree's own path is the same in every line of a session and says nothing. */
+const worktree = /\/(?:[^\s/'"]+\/)*worktrees\/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\/?/g;
+
+/** Paths as seen from the worktree. */
+export const fromWorktree = (text: string): string =>
+	text.replace(worktree, (whole) => (whole.endsWith('/') ? '' : '.'));
+
 type Subject = Pick<ToolSummary, 'subject' | 'subjectKind'>;
 
 const code = (subject: string | null): Subject => ({
-	subject: cleanLine(subject ?? '', 240),
+	subject: fromWorktree(cleanLine(subject ?? '', 400)),
 	subjectKind: 'code'
 });
 const words = (subject: string | null): Subject => ({

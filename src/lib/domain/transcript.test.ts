@@ -184,6 +184,9 @@ describe('calls and results', () => {
 			});
 			log.result('one', 'Task #1 created', { task: { id: '1', subject: 'Write' } });
 			log.calls('b', 'two', 'TaskUpdate', { taskId: '1', status: 'in_progress' });
+			log.result('two', 'Updated', { success: true, taskId: '1' });
+			log.calls('c', 'three', 'TodoWrite', { todos: [] });
+			log.result('three', 'No such tool', undefined, { isError: true });
 		});
 		expect(foldEvents(events).todos).toEqual([
 			{ id: '1', text: 'Write', activeText: 'Writing', status: 'in_progress' }

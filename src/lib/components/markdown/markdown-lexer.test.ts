@@ -45,7 +45,9 @@ with two lines
 `;
 
 const shape = (tokens: BlockToken[]): string[] =>
-	tokens.filter((token) => token.type !== 'space').map((token) => `${token.type} ${token.raw.trim()}`);
+	tokens
+		.filter((token) => token.type !== 'space')
+		.map((token) => `${token.type} ${token.raw.trim()}`);
 
 describe('a text that grows', () => {
 	it.each([1, 2, 7, 40])('reads the same in pieces of %i as at once', (size) => {

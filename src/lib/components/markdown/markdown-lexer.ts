@@ -21,9 +21,10 @@ const UNSTABLE_BLOCKS = 2;
 
 const definition = /^ {0,3}\[[^\]\n]+\]:/m;
 
+/** A line that was broken stays broken, as everywhere where people and models chat. */
 const lexAll = (text: string): BlockToken[] => {
 	try {
-		return new Lexer({ gfm: true }).lex(text) as TokensList;
+		return new Lexer({ gfm: true, breaks: true }).lex(text) as TokensList;
 	} catch {
 		// The lexer recurses; a hostile nesting can exhaust the stack.
 		return [{ type: 'plain', raw: text }];
