@@ -62,6 +62,9 @@ async function startDockerEngine() {
 	return { env: { AGENT_MANAGER_TEST_DOCKER_HOST: engine.dockerHost }, stop: engine.stop };
 }
 
+/** A loop that never ends in a test cannot be stopped from inside. */
+const LIMIT_MS = 30 * 60_000;
+
 /**
  * Runs with the terminal; the exit code is part of the result, never an exception.
  * @param {string[]} args
@@ -73,10 +76,12 @@ function runNode(args, env) {
 		const child = spawn(process.execPath, args, {
 			cwd: ROOT,
 			env: { ...process.env, ...env },
-			stdio: ['ignore', 'inherit', 'inherit']
+			stdio: ['ignore', 'inherit', 'inherit'],
+			timeout: LIMIT_MS,
+			killSignal: 'SIGKILL'
 		});
 		child.on('error', reject);
-		child.on('close', (code) => resolve(code ?? 1));
+		child.on('exit', (code) => resolve(code ?? 1));
 	});
 }
 
