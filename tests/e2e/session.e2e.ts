@@ -7,6 +7,7 @@ import type { SessionEvent } from '@agent-manager/protocol/events.ts';
 import { transcriptHash } from '../../src/lib/domain/canonical-json.ts';
 import { startEmbeddedPostgres } from '../../src/lib/server/db/embedded-postgres.ts';
 import { TestApp, until } from '../support/app.ts';
+import { ensureDockerEngine, ensureSandboxImage } from '../support/docker-engine.mjs';
 import { gitIn, tempFolder, writeFiles, type TempFolder } from '../support/git-fixture.ts';
 
 const makeRepo = (folder: string): void => {
@@ -38,24 +39,43 @@ const hashInPage = async (page: Page, head: number): Promise<string> => {
 	return (await transcript.getAttribute('data-transcript-hash')) ?? '';
 };
 
+interface DockerUse {
+	env?: Record<string, string>;
+	stop?: () => Promise<void>;
+	skipped?: string;
+}
+
+/** The private engine with the image of these sources, or why there is none. */
+const useDocker = async (): Promise<DockerUse> => {
+	const engine = await ensureDockerEngine();
+	if ('skipped' in engine) return engine;
+	const image = await ensureSandboxImage(engine.dockerHost);
+	if ('skipped' in image) return { ...image, stop: engine.stop };
+	return {
+		env: { DOCKER_HOST: engine.dockerHost, CONTAINER_IMAGE: image.image },
+		stop: engine.stop
+	};
+};
+
 const drivers = ['bubblewrap', 'docker'] as const;
 for (const driver of drivers) {
 	test.describe(`with ${driver}`, () => {
 		let app: TestApp;
 		let repo: TempFolder;
+		let stopEngine: () => Promise<void> = async () => undefined;
 
 		test.beforeAll(async () => {
-			test.skip(
-				driver === 'docker' && !process.env.DOCKER_HOST,
-				'no Docker engine: DOCKER_HOST is not set'
-			);
+			const engine = driver === 'docker' ? await useDocker() : null;
+			test.skip(engine !== null && 'skipped' in engine, engine?.skipped);
+			stopEngine = engine?.stop ?? stopEngine;
 			repo = tempFolder('repo');
 			makeRepo(repo.path);
-			app = await new TestApp({ SANDBOX_DRIVER: driver, ...dockerImage() }).start();
+			app = await new TestApp({ SANDBOX_DRIVER: driver, ...engine?.env }).start();
 		});
 		test.afterAll(async () => {
 			await app?.remove();
 			repo?.remove();
+			await stopEngine();
 		});
 
 		test('a session edits, commits, and is all there after a reload', async ({ page }) => {
@@ -147,12 +167,6 @@ for (const driver of drivers) {
 			expect(await hashInPage(page, session.head)).toBe(transcriptHash(events));
 		});
 	});
-}
-
-/** The image that the test run built, when it did. */
-function dockerImage(): Record<string, string> {
-	const image = process.env.TEST_SANDBOX_IMAGE;
-	return image ? { CONTAINER_IMAGE: image } : {};
 }
 
 test('asks before changes, and takes the answer', async ({ page }) => {
