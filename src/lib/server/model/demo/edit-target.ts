@@ -69,11 +69,14 @@ export function chooseTarget(prompt: string, files: string[]): EditTarget {
 
 const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim().slice(0, 200);
 
-/** The text a person asked to put in, as in `with content "…"` or `saying '…'`. */
-const literalOf = (prompt: string): string | null =>
-	/\b(?:with(?: the)? (?:content|text|line|words?)|saying|that says|containing)\s*:?\s*["“'`]([^"”'`]+)["”'`]/i.exec(
-		prompt
-	)?.[1] ?? null;
+const LITERAL =
+	/\b(?:with(?: the)? (?:content|text|line|words?)|saying|that says|containing)\s*:?\s*(?:["“'`]([^"”'`]+)["”'`]|([^\n]+))/i;
+
+/** The text a person asked to put in, as in `with content "…"`, or `saying …` up to the line's end. */
+function literalOf(prompt: string): string | null {
+	const match = LITERAL.exec(prompt);
+	return match?.[1] ?? match?.[2]?.trim() ?? null;
+}
 
 /** The whole content of a new file. */
 export function newContent(path: string, prompt: string): string {

@@ -69,6 +69,7 @@ test('a literal text in the prompt is written as it is', () => {
 	expect(newContent('hello.txt', 'Create hello.txt with the content "hi there"')).toBe(
 		'hi there\n'
 	);
+	expect(newContent('hello.txt', 'Create hello.txt with content hi there ')).toBe('hi there\n');
 	expect(newContent('x.json', 'Create x.json')).toBe('{\n  "note": "Create x.json"\n}\n');
 });
 
