@@ -13,6 +13,8 @@ import { collectCommits } from './collect.ts';
 import { fetchMirror } from './mirror.ts';
 import { createWorktree } from './worktree.ts';
 
+const programs = { mount: '/bin/mount', unmount: '/bin/umount' };
+
 let fixture: MirrorFixture;
 let small: string;
 let mounted = false;
@@ -20,7 +22,9 @@ let mounted = false;
 /** A file system of a few hundred kilobytes; only root can make one. */
 const mountSmall = (): boolean => {
 	try {
-		execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=400k', 'tmpfs', small], { stdio: 'ignore' });
+		execFileSync(programs.mount, ['-t', 'tmpfs', '-o', 'size=400k', 'tmpfs', small], {
+			stdio: 'ignore'
+		});
 		return true;
 	} catch {
 		return false;
@@ -46,7 +50,7 @@ beforeEach(async () => {
 });
 
 afterEach(() => {
-	if (mounted) execFileSync('umount', [small]);
+	if (mounted) execFileSync(programs.unmount, [small]);
 	fixture.remove();
 });
 
