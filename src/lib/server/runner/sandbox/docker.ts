@@ -153,9 +153,11 @@ const attachRun = async (
 	signal: AbortSignal
 ): Answer<{ stream: Duplex; exitCode(): Answer<number> }> =>
 	call(async (abortSignal) => {
-		const container = await docker.createContainer(withSignal(options, abortSignal));
+		// Without the signal: a container that was made all the same must be known, to be removed.
+		const container = await docker.createContainer(options);
 		const discard = (): void => void container.remove({ force: true }).catch(() => undefined);
 		try {
+			abortSignal.throwIfAborted();
 			const streams = { stream: true, stdin: hasInput, stdout: true, stderr: true };
 			const stream = (await container.attach(
 				withSignal({ ...streams, hijack: true }, abortSignal)
@@ -207,37 +209,58 @@ const readBuild = async (
 	}
 };
 
-/**
- * A connection to the engine that `dockerHost` names, else DOCKER_HOST, else the usual sockets. Nothing
- * is asked yet. Throws on a DOCKER_HOST that is no address.
- */
-export const connectDocker = (dockerHost?: string): DockerEngine => {
-	const docker = new Docker(connectOptions(dockerHost));
+/** What is asked about the engine and its images. */
+const engineCalls = (docker: Docker): Pick<DockerEngine, 'facts' | 'hasImage' | 'build'> => ({
+	facts: (signal) =>
+		call(async (abortSignal) => {
+			const asker = docker as unknown as Asker;
+			const [version, info] = await Promise.all([
+				asker.version(withSignal({}, abortSignal)),
+				asker.info(withSignal({}, abortSignal))
+			]);
+			const { Version, ApiVersion } = versionSchema.parse(version);
+			const { OperatingSystem, MemoryLimit, PidsLimit, CpuCfsQuota } = infoSchema.parse(info);
+			return {
+				version: Version,
+				apiVersion: ApiVersion,
+				operatingSystem: OperatingSystem,
+				canLimit: { memory: MemoryLimit, pids: PidsLimit, cpu: CpuCfsQuota }
+			};
+		}, signal),
+	hasImage: async (name, signal) => {
+		const found = await call(async (abortSignal) => {
+			await docker.getImage(name).inspect(withSignal({}, abortSignal));
+		}, signal);
+		if (found.ok) return ok(true);
+		return found.error.kind === 'missing' ? ok(false) : found;
+	},
+	build: ({ folder, files, tag, buildArgs, networkMode }, onLine, signal) =>
+		call(
+			async (abortSignal) => {
+				const messages = await docker.buildImage(
+					{ context: folder, src: [...files] },
+					withSignal(
+						{
+							t: tag,
+							buildargs: buildArgs,
+							...(networkMode ? { networkmode: networkMode } : {})
+						},
+						abortSignal
+					)
+				);
+				await readBuild(messages, onLine);
+			},
+			signal,
+			null
+		)
+});
+
+type ContainerCalls = Omit<DockerEngine, 'facts' | 'hasImage' | 'build' | 'exec' | 'runAttached'>;
+
+/** What is asked about containers. */
+const containerCalls = (docker: Docker): ContainerCalls => {
 	const container = (id: string): Docker.Container => docker.getContainer(id);
 	return {
-		facts: (signal) =>
-			call(async (abortSignal) => {
-				const asker = docker as unknown as Asker;
-				const [version, info] = await Promise.all([
-					asker.version(withSignal({}, abortSignal)),
-					asker.info(withSignal({}, abortSignal))
-				]);
-				const { Version, ApiVersion } = versionSchema.parse(version);
-				const { OperatingSystem, MemoryLimit, PidsLimit, CpuCfsQuota } = infoSchema.parse(info);
-				return {
-					version: Version,
-					apiVersion: ApiVersion,
-					operatingSystem: OperatingSystem,
-					canLimit: { memory: MemoryLimit, pids: PidsLimit, cpu: CpuCfsQuota }
-				};
-			}, signal),
-		hasImage: async (name, signal) => {
-			const found = await call(async (abortSignal) => {
-				await docker.getImage(name).inspect(withSignal({}, abortSignal));
-			}, signal);
-			if (found.ok) return ok(true);
-			return found.error.kind === 'missing' ? ok(false) : found;
-		},
 		create: (name, options, signal) =>
 			call(async (abortSignal) => {
 				const named = name === null ? options : { ...options, name };
@@ -288,28 +311,21 @@ export const connectDocker = (dockerHost?: string): DockerEngine => {
 				return listSchema.parse(found).map(({ Id, Labels, State }) => ({
 					...{ id: Id, labels: Labels, running: State === 'running' || State === 'paused' }
 				}));
-			}),
+			})
+	};
+};
+
+/**
+ * A connection to the engine that `dockerHost` names, else DOCKER_HOST, else the usual sockets. Nothing
+ * is asked yet. Throws on a DOCKER_HOST that is no address.
+ */
+export const connectDocker = (dockerHost?: string): DockerEngine => {
+	const docker = new Docker(connectOptions(dockerHost));
+	return {
+		...engineCalls(docker),
+		...containerCalls(docker),
 		exec: (id, options, signal) => attachExec(docker, id, options, signal),
-		runAttached: (options, hasInput, signal) => attachRun(docker, options, hasInput, signal),
-		build: ({ folder, files, tag, buildArgs, networkMode }, onLine, signal) =>
-			call(
-				async (abortSignal) => {
-					const messages = await docker.buildImage(
-						{ context: folder, src: [...files] },
-						withSignal(
-							{
-								t: tag,
-								buildargs: buildArgs,
-								...(networkMode ? { networkmode: networkMode } : {})
-							},
-							abortSignal
-						)
-					);
-					await readBuild(messages, onLine);
-				},
-				signal,
-				null
-			)
+		runAttached: (options, hasInput, signal) => attachRun(docker, options, hasInput, signal)
 	};
 };
 
