@@ -32,6 +32,21 @@ function readOptions() {
 	}
 }
 
+/**
+ * npm starts us through a shell that does not pass signals on: `kill` of npm would leave the app
+ * behind. When the shell is gone, we stop as if told so.
+ */
+function stopWithNpm() {
+	if (process.env.npm_lifecycle_event === undefined) return;
+	const parent = process.ppid;
+	const watch = setInterval(() => {
+		if (process.ppid === parent) return;
+		clearInterval(watch);
+		process.kill(process.pid, 'SIGTERM');
+	}, 500);
+	watch.unref();
+}
+
 checkNodeVersion();
 const options = readOptions();
 if (options.help) {
@@ -41,6 +56,7 @@ if (options.help) {
 if (options.port !== undefined) process.env.PORT = options.port;
 if (options.host !== undefined) process.env.HOST = options.host;
 
+stopWithNpm();
 await ensureDependencies();
 await ensureBuild();
 await ensureSandbox();
