@@ -36,6 +36,12 @@ export class AppState {
 		needsYou(this.list.sessions, (session) => this.seen.isUnread(session))
 	);
 
+	/** The tab's title; how many need you stands first, where a narrow tab still shows it. */
+	tabTitle(page: string): string {
+		const count = this.needsYou.length > 0 ? `(${this.needsYou.length}) ` : '';
+		return `${count}${page === '' ? '' : `${page} · `}Agent Manager`;
+	}
+
 	/** Sessions in the order of the sidebar, for stepping through them. */
 	readonly inOrder = $derived(
 		this.list.repos.flatMap((repo) => this.list.sessionsOf(repo.id)).filter((s) => isLive(s))

@@ -253,6 +253,13 @@ describe('the row', () => {
 		expect(controller.phase).toBe('removed');
 	});
 
+	it('knows by itself that an id can be none', () => {
+		const controller = new SessionController(connection, 'nonsense');
+		expect(controller.phase).toBe('failed');
+		expect(controller.error?.code).toBe('session_not_found');
+		expect(sockets.last.sent).toEqual([]);
+	});
+
 	it('leaves nothing behind when the page goes', () => {
 		const controller = opened();
 		controller.dispose();

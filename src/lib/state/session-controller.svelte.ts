@@ -9,6 +9,7 @@ import type { PartialMessage } from '@agent-manager/protocol/delta.ts';
 import type { Session } from '@agent-manager/protocol/session.ts';
 import type { SessionEvent } from '@agent-manager/protocol/events.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
+import { wireError } from '#lib/domain/errors.ts';
 import type { Result } from '#lib/domain/result.ts';
 import { callApi } from './api-client.ts';
 import type { CommandOutcome, Connection, Subscriber } from './connection.svelte.ts';
@@ -27,6 +28,7 @@ export interface SessionControllerOptions {
 	fetchPage?: (path: string) => Promise<Result<EventPage, WireError>>;
 }
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const PAGE_SIZE = 200;
 /** Beyond this gap a fresh window is quicker than the missing events. */
 const MAX_CATCH_UP = 5_000;
@@ -78,7 +80,13 @@ export class SessionController {
 			onEvent: (payload, seq) => this.#enqueue(payload, seq),
 			onError: (error) => this.#onError(error)
 		};
-		this.#release = connection.subscribe(this.#subscriber);
+		// The server can't even read a subscription to what is no id, so it could not name it either.
+		if (UUID.test(id)) {
+			this.#release = connection.subscribe(this.#subscriber);
+		} else {
+			this.#release = () => undefined;
+			this.#onError(wireError('session_not_found', 'There is no session with this id.'));
+		}
 	}
 
 	/** True when the log goes on before the window. */
