@@ -15,7 +15,7 @@ const utf8Length = (text: string): number => new TextEncoder().encode(text).leng
 
 /** What `git check-ref-format` refuses in a branch name, or null. */
 const gitObjection = (name: string): string | null => {
-	// eslint-disable-next-line no-control-regex -- git refuses exactly these
+	// Git refuses exactly these.
 	if (/[\u0000-\u0020\u007f~^:?*[\\]/.test(name)) return 'has a character that git does not allow';
 	if (name.includes('..') || name.includes('@{')) return 'has “..” or “@{”';
 	if (name === '@' || name.endsWith('.')) return 'ends with a dot, or is “@”';

@@ -7,7 +7,7 @@ const plain = (text: string): string =>
 		.map((span) => span.text)
 		.join('');
 
-// eslint-disable-next-line no-control-regex -- what must not be left
+// What must not be left.
 const acting = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
 
 const cases: [string, string, string][] = [

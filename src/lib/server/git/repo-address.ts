@@ -70,7 +70,7 @@ const readHost = (text: string): string | null => {
 const decodesPlainly = (segment: string): boolean => {
 	try {
 		const plain = decodeURIComponent(segment);
-		// eslint-disable-next-line no-control-regex -- controls are what is looked for
+		// Controls are what is looked for.
 		return plain !== '.' && plain !== '..' && !/[\u0000-\u001f\u007f/\\]|^-/.test(plain);
 	} catch {
 		return false;
@@ -247,7 +247,7 @@ export const parseRepoAddress = (
 	const text = input.trim();
 	if (text === '') return invalid('The address is empty.');
 	if (text.length > MAX_LENGTH || !text.isWellFormed()) return invalid('The address is too long.');
-	// eslint-disable-next-line no-control-regex -- controls are what is looked for
+	// Controls are what is looked for.
 	if (/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/.test(text)) {
 		return invalid('The address has a character that can’t be seen.');
 	}

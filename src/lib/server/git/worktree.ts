@@ -54,7 +54,7 @@ const exists = (path: string): Promise<boolean> =>
 
 /** A value in git's configuration syntax, on one line. */
 const configValue = (text: string): string => {
-	// eslint-disable-next-line no-control-regex -- a control would end the line or the file
+	// A control would end the line or the file.
 	const plain = text.replace(/[\u0000-\u001f\u007f]+/g, ' ').trim();
 	return `"${plain.replace(/["\\]/g, '\\$&')}"`;
 };

@@ -9,7 +9,7 @@ export const lastLines = (text: string, maxLines: number): string[] => {
 	if (lines.at(-1) === '') lines.pop();
 	return lines.slice(Math.max(0, lines.length - Math.max(0, maxLines))).map((line) =>
 		line
-			// eslint-disable-next-line no-control-regex -- control characters are what is removed
+			// Control characters are what is removed.
 			.replace(/\u001b\[[0-?]*[ -/]*[@-~]|[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '')
 			.slice(0, 2_000)
 	);
