@@ -167,9 +167,26 @@ describe('evolve: cost', () => {
 		{ total_cost_usd: total, usage: { input_tokens: 10, output_tokens: 5 } }
 	];
 
-	it('adds the difference of a process’s cumulative cost, and begins anew with a new process', () => {
-		const facts = [...running, result(0.5), result(0.75), startOf(2, 'resume'), result(0.25)];
-		expect(fold(facts).usage).toMatchObject({ costUsd: 1, inputTokens: 30, outputTokens: 15 });
+	const answerOf = (model: string): Fact => [
+		'claude',
+		'claude.assistant',
+		{ message: { model, content: [] } }
+	];
+
+	it('adds the difference of the cumulative cost, also over a resume, and begins anew with less', () => {
+		const facts = [...running, result(0.5), result(0.75), startOf(2, 'resume'), result(1), result(0.25)];
+		expect(fold(facts).usage).toMatchObject({ costUsd: 1.25, inputTokens: 40, outputTokens: 20 });
+	});
+
+	it('counts nothing for the demo model, and only what comes after it for another', () => {
+		const facts = [
+			...running,
+			answerOf('agent-manager-demo'),
+			result(0.5),
+			answerOf('claude-opus-5-5'),
+			result(0.75)
+		];
+		expect(fold(facts).usage).toMatchObject({ costUsd: 0.25 });
 	});
 });
 

@@ -14,6 +14,7 @@ import {
 } from '@agent-manager/protocol/events.ts';
 import type { SessionStatus, StartStep, StartStepName } from '@agent-manager/protocol/session.ts';
 import { z } from 'zod';
+import { DEMO_MODEL_NAME } from './demo-model.ts';
 import { freshSteps, STEP_LOG_LINES, type SessionState } from './session-state.ts';
 
 type Fold<P> = (state: SessionState, payload: P, event: SessionEvent) => SessionState;
@@ -85,7 +86,6 @@ const managerFolds: ManagerFolds = {
 		openTools: [],
 		error: null,
 		ending: null,
-		processCostUsd: 0,
 		steps: freshSteps()
 	}),
 	'step.started': (state, { step }, event) =>
@@ -185,27 +185,31 @@ const resultSchema = z.object({
 	})
 });
 
-/** `total_cost_usd` counts up within one agent process; `usage` is of the turn alone. */
+/**
+ * `total_cost_usd` counts up over all turns of a conversation, also over a resume; a smaller total
+ * means that it began anew. `usage` is of the turn alone.
+ */
 const foldResult = (state: SessionState, event: SessionEvent): SessionState => {
 	const parsed = resultSchema.safeParse(event.payload);
 	if (!parsed.success) return state;
 	const { usage, total_cost_usd: total } = parsed.data;
-	const turnCost = total >= state.processCostUsd ? total - state.processCostUsd : total;
+	const told = total >= state.agentCostUsd ? total - state.agentCostUsd : total;
 	return {
 		...state,
-		processCostUsd: total,
+		agentCostUsd: total,
 		usage: {
 			inputTokens: state.usage.inputTokens + usage.input_tokens,
 			outputTokens: state.usage.outputTokens + usage.output_tokens,
 			cacheReadTokens: state.usage.cacheReadTokens + usage.cache_read_input_tokens,
 			cacheWriteTokens: state.usage.cacheWriteTokens + usage.cache_creation_input_tokens,
-			costUsd: state.usage.costUsd + turnCost
+			costUsd: state.usage.costUsd + (state.demo ? 0 : told)
 		}
 	};
 };
 
-const toolBlocksSchema = z.object({
+const messageSchema = z.object({
 	message: z.object({
+		model: z.string().optional(),
 		content: z.array(
 			z.looseObject({
 				type: z.string(),
@@ -216,21 +220,26 @@ const toolBlocksSchema = z.object({
 	})
 });
 
-const foldTools = (state: SessionState, event: SessionEvent): SessionState => {
-	const parsed = toolBlocksSchema.safeParse(event.payload);
+const foldMessage = (state: SessionState, event: SessionEvent): SessionState => {
+	const parsed = messageSchema.safeParse(event.payload);
 	if (!parsed.success) return state;
 	let open = state.openTools;
 	for (const block of parsed.data.message.content) {
 		if (block.type === 'tool_use' && block.id) open = [...open, block.id];
 		if (block.type === 'tool_result') open = open.filter((id) => id !== block.tool_use_id);
 	}
-	return open === state.openTools ? state : { ...state, openTools: open };
+	const { model } = parsed.data.message;
+	// What Claude Code says in the model's place when a call failed is nobody's answer.
+	const answered = model !== undefined && model !== '<synthetic>';
+	const demo = answered ? model === DEMO_MODEL_NAME : state.demo;
+	const same = open === state.openTools && demo === state.demo;
+	return same ? state : { ...state, openTools: open, demo };
 };
 
 const foldClaude = (state: SessionState, event: SessionEvent): SessionState => {
 	if (event.type.startsWith('claude.result')) return foldResult(state, event);
 	if (event.type === 'claude.assistant' || event.type === 'claude.user') {
-		return foldTools(state, event);
+		return foldMessage(state, event);
 	}
 	return state;
 };

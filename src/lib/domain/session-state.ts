@@ -46,8 +46,10 @@ export interface SessionState {
 	commitCount: number;
 	turns: number;
 	usage: SessionUsage;
-	/** Cumulative cost as the agent's own process last said it; a new process starts from 0. */
-	processCostUsd: number;
+	/** Cumulative cost as the agent last said it; it goes on over a resume of the conversation. */
+	agentCostUsd: number;
+	/** The newest answer came from the demo model, which costs nothing whatever the agent says. */
+	demo: boolean;
 	/** Which end of a session is asked for, while it is on its way. */
 	ending: 'stop' | 'finish' | 'purge' | null;
 }
@@ -87,6 +89,7 @@ export const initialSessionState = (): SessionState => ({
 	commitCount: 0,
 	turns: 0,
 	usage: { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0, costUsd: 0 },
-	processCostUsd: 0,
+	agentCostUsd: 0,
+	demo: false,
 	ending: null
 });

@@ -5,6 +5,7 @@
  */
 import type { SessionEvent } from '@agent-manager/protocol/events.ts';
 import { cleanLine, cleanText } from './clean-text.ts';
+import { DEMO_MODEL_NAME } from './demo-model.ts';
 import { arrayAt, flagAt, numberAt, objectAt, textAt, type Loose } from './loose-json.ts';
 import type { Block } from './transcript-blocks.ts';
 import { modelErrorWords } from './transcript-failures.ts';
@@ -110,7 +111,9 @@ export const foldAssistant = (
 	state.lastAgentWordAt = event.ts;
 	if (error === null) endRetries(state, 'recovered');
 	// What the program says in the model's place when a call failed: shown once, as an error.
-	const synthetic = error !== null && textAt(message, 'model') === '<synthetic>';
+	const model = textAt(message, 'model');
+	const synthetic = error !== null && model === '<synthetic>';
+	if (model !== null && model !== '<synthetic>') state.demo = model === DEMO_MODEL_NAME;
 	let index = messageId === null ? 0 : (state.storedCounts.get(messageId) ?? 0);
 	const keys: string[] = [];
 	for (const [part, content] of contents.entries()) {

@@ -61,6 +61,8 @@ export interface TranscriptState {
 	todos: Todo[];
 	turn: OpenTurn | null;
 	totalCostUsd: number | null;
+	/** The newest answer came from the demo model, which costs nothing whatever the agent says. */
+	demo: boolean;
 	/** The row of retries that goes on, if one does. */
 	retryKey: string | null;
 	compactingSince: string | null;
@@ -85,6 +87,7 @@ export const emptyTranscript = (carry?: TranscriptCarry): TranscriptState => ({
 	todos: carry?.todos ?? [],
 	turn: null,
 	totalCostUsd: carry?.totalCostUsd ?? null,
+	demo: false,
 	retryKey: null,
 	compactingSince: null,
 	thinkingSince: null,

@@ -122,6 +122,7 @@ const costOfTurn = (state: TranscriptState, total: number | null): number | null
 	if (total === null) return null;
 	const before = state.totalCostUsd;
 	state.totalCostUsd = total;
+	if (state.demo) return 0;
 	if (before === null) return null;
 	return total >= before ? total - before : total;
 };

@@ -6,6 +6,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { DEMO_MODEL_NAME } from '#lib/domain/demo-model.ts';
 import type { TokenUsage, UpstreamHooks } from '../usage.ts';
 import { NO_USAGE } from '../usage.ts';
 import { messagesRequestSchema, type MessagesRequest } from './conversation.ts';
@@ -31,7 +32,6 @@ const MAX_BODY_BYTES = 64 * 1024 * 1024;
  * The model every answer names, whatever was asked for: so nobody takes its words for another's, and
  * its tokens for ones that cost something.
  */
-const DEMO_MODEL_NAME = 'agent-manager-demo';
 const MODELS = ['claude-opus-5-5', 'claude-sonnet-5-5', 'claude-haiku-5-5'];
 
 function sendJson(
