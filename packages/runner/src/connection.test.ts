@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AgentOptions } from '@agent-manager/protocol/runner-frames.ts';
 import { RUNNER_CLOSE } from '@agent-manager/protocol/runner-frames.ts';
@@ -33,7 +33,7 @@ let ends: ConnectionEnd[] = [];
 
 const connect = (changes: Partial<ConnectionDeps> = {}): Connection =>
 	new Connection({
-		door: { kind: 'unix', socketPath: door.socketPath },
+		door: { kind: 'unix', folder: dirname(door.socketPath), socketPath: door.socketPath },
 		token: 'secret',
 		sessionId: 'a3b8a8e6-7a1f-4a3b-8c5e-3f8a8f0c1111',
 		epoch: 4,

@@ -4,7 +4,6 @@
  * go out at once or not at all.
  */
 import { watch, type FSWatcher } from 'node:fs';
-import { dirname } from 'node:path';
 import type { Delta, PartialMessage } from '@agent-manager/protocol/delta.ts';
 import { PROTOCOL_VERSION } from '@agent-manager/protocol/protocol-version.ts';
 import {
@@ -145,7 +144,7 @@ export class Connection {
 		const { door } = this.#deps;
 		if (door.kind !== 'unix') return;
 		try {
-			this.#watcher = watch(dirname(door.socketPath), { persistent: false }, () => {
+			this.#watcher = watch(door.folder, { persistent: false }, () => {
 				if (this.#socket !== null || !this.#retryTimer) return;
 				// The file is there a moment before somebody listens on it.
 				this.#attempts = 0;

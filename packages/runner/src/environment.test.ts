@@ -19,7 +19,7 @@ describe('environment', () => {
 		expect(env).toMatchObject({
 			sessionId: 'a3b8a8e6-7a1f-4a3b-8c5e-3f8a8f0c1111',
 			epoch: 3,
-			door: { kind: 'unix', socketPath: '/s/door/door.sock' },
+			door: { kind: 'unix', folder: '/s/door', socketPath: '/s/door/door.sock' },
 			claudePath: '/opt/claude',
 			relayPort: 0,
 			gitIdentity: null

@@ -2,17 +2,21 @@
  * What the runner is told from outside: its environment, parsed once.
  */
 import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
 import * as z from 'zod';
+import { reachableSocketPath } from './socket-path.ts';
 
 /** Where the door is: a unix socket, or a TCP listener where a socket can't be mounted. */
 export type DoorAddress =
-	{ kind: 'unix'; socketPath: string } | { kind: 'tcp'; host: string; port: number };
+	{ kind: 'unix'; folder: string; socketPath: string } | { kind: 'tcp'; host: string; port: number };
 
 const absolutePath = z.string().startsWith('/').max(4096);
 const portNumber = z.coerce.number().pipe(z.int().min(1).max(65_535));
 
 const doorSchema = z.string().transform((door, context): DoorAddress => {
-	if (door.startsWith('/')) return { kind: 'unix', socketPath: door };
+	if (door.startsWith('/')) {
+		return { kind: 'unix', folder: dirname(door), socketPath: reachableSocketPath(door) };
+	}
 	const url = URL.canParse(door) ? new URL(door) : null;
 	if (url?.protocol === 'http:' && url.port !== '') {
 		return { kind: 'tcp', host: url.hostname, port: Number(url.port) };

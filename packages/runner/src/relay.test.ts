@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent as HttpAgent, request } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeDoor } from '../test-support/fake-door.ts';
@@ -27,7 +27,7 @@ beforeEach(async () => {
 	});
 	await door.open();
 	relay = await startRelay({
-		door: { kind: 'unix', socketPath: door.socketPath },
+		door: { kind: 'unix', folder: dirname(door.socketPath), socketPath: door.socketPath },
 		token: 'secret',
 		port: 0
 	});
