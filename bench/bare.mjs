@@ -1,0 +1,93 @@
+/**
+ * The limit that sessions are held against: a Node process with nothing in it but the Agent SDK, in
+ * streaming-input mode, with the options that our runner gives it. Takes its settings as JSON in the
+ * first argument and prompts as JSON lines on stdin; says how each turn went as a JSON line on stdout.
+ */
+import { createInterface } from 'node:readline';
+import { query } from '@anthropic-ai/claude-agent-sdk';
+import { ChunkReader } from './chunk-reader.mjs';
+import { nowMs } from './clock.mjs';
+
+/** @type {{ baseUrl: string, worktree: string, home: string, prompt: string }} */
+const settings = JSON.parse(process.argv[2] ?? '{}');
+
+/** @type {string[]} */
+const waiting = [];
+let wake = () => {};
+let closed = false;
+let pushedAt = nowMs();
+
+/** @param {string} prompt */
+const push = (prompt) => {
+	waiting.push(prompt);
+	wake();
+};
+
+async function* prompts() {
+	for (;;) {
+		const prompt = waiting.shift();
+		if (prompt !== undefined) {
+			pushedAt = nowMs();
+			yield /** @type {const} */ ({
+				type: 'user',
+				parent_tool_use_id: null,
+				session_id: '',
+				message: { role: 'user', content: prompt }
+			});
+			continue;
+		}
+		if (closed) return;
+		await /** @type {Promise<void>} */ (new Promise((resolve) => (wake = resolve)));
+	}
+}
+
+push(settings.prompt);
+const running = query({
+	prompt: prompts(),
+	options: {
+		cwd: settings.worktree,
+		env: {
+			PATH: process.env.PATH,
+			LANG: 'C.UTF-8',
+			HOME: settings.home,
+			CLAUDE_CONFIG_DIR: `${settings.home}/claude`,
+			ANTHROPIC_BASE_URL: settings.baseUrl,
+			ANTHROPIC_AUTH_TOKEN: 'bench',
+			CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+			DISABLE_AUTOUPDATER: '1',
+			IS_SANDBOX: '1'
+		},
+		includePartialMessages: true,
+		settingSources: [],
+		strictMcpConfig: true,
+		mcpServersDelivery: 'initialize',
+		settings: { disableAutoMode: 'disable', useAutoModeDuringPlan: false },
+		managedSettings: { disableAllHooks: true },
+		systemPrompt: { type: 'preset', preset: 'claude_code', append: 'Bench.', snapshot: false },
+		permissionMode: 'bypassPermissions',
+		allowDangerouslySkipPermissions: true,
+		canUseTool: async (_name, updatedInput) => ({ behavior: 'allow', updatedInput })
+	}
+});
+
+const lines = createInterface({ input: process.stdin });
+lines.on('line', (line) => push(JSON.parse(line).prompt));
+lines.on('close', () => {
+	closed = true;
+	wake();
+});
+
+let reader = new ChunkReader();
+for await (const message of running) {
+	const seenAt = nowMs();
+	if (message.type === 'stream_event') {
+		const { event } = message;
+		if (event.type !== 'content_block_delta' || event.delta.type !== 'text_delta') continue;
+		reader.take(event.delta.text, seenAt);
+	}
+	if (message.type === 'result') {
+		const turn = { pushedAt, endedAt: seenAt, ...reader.summary(), failed: message.is_error };
+		reader = new ChunkReader();
+		process.stdout.write(`${JSON.stringify(turn)}\n`);
+	}
+}
