@@ -14,6 +14,22 @@ const { createServer } = await import('vite');
 const server = await createServer({ server: { port: Number(values.port) }, clearScreen: false });
 await runProgram(process.execPath, [join('scripts', 'build-runner.mjs')], { quiet: true });
 
+let stopping = false;
+async function stop() {
+	if (stopping) return;
+	stopping = true;
+	const shared = /** @type {Record<symbol, (() => Promise<void>) | undefined>} */ (
+		/** @type {unknown} */ (globalThis)
+	);
+	await shared[Symbol.for('agent-manager.shutdown')]?.();
+	await server.close();
+	process.exit(0);
+}
+// Vite's own listener would end the process before the database is down.
+process.removeAllListeners('SIGTERM');
+process.on('SIGINT', stop);
+process.on('SIGTERM', stop);
+
 const { loadConfigOrStop } = await server.ssrLoadModule('/adapter/environment.ts');
 try {
 	loadConfigOrStop();
@@ -28,17 +44,3 @@ try {
 		`${error instanceof Error ? error.message : error}\nChoose another port: npm run dev -- --port ${Number(values.port) + 1}`
 	);
 }
-
-let stopping = false;
-async function stop() {
-	if (stopping) return;
-	stopping = true;
-	const shared = /** @type {Record<symbol, (() => Promise<void>) | undefined>} */ (
-		/** @type {unknown} */ (globalThis)
-	);
-	await shared[Symbol.for('agent-manager.shutdown')]?.();
-	await server.close();
-	process.exit(0);
-}
-process.on('SIGINT', stop);
-process.on('SIGTERM', stop);
