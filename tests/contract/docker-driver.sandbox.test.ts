@@ -239,6 +239,17 @@ describe('docker driver and its engine', () => {
 		});
 	});
 
+	it('names a DOCKER_HOST that is no address', async () => {
+		const before = process.env.DOCKER_HOST;
+		process.env.DOCKER_HOST = 'tcp://[not an address';
+		const driver = createDockerDriver({ image, logger });
+		if (before === undefined) delete process.env.DOCKER_HOST;
+		else process.env.DOCKER_HOST = before;
+		const { problem } = await driver.check();
+		expect(problem).toMatchObject({ code: 'engine_unreachable' });
+		expect(problem?.message).toContain('DOCKER_HOST');
+	});
+
 	it('believes in the sandbox while the engine is away, and learns its end afterwards', async () => {
 		const driver = driverOn(wire.dockerHost, 'sleep 60');
 		const sandbox = await startOn(driver);

@@ -7,7 +7,7 @@
  */
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { rename, rm, stat, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +19,8 @@ import { makeBaseImage } from './docker-base-image.mjs';
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 20_000;
 const POLL_MS = 50;
+/** How long a lock may be without its holder's name. */
+const LOCK_GRACE_MS = 5_000;
 
 /** The Dockerfile's base, which is pulled, or made from Debian's packages where there is no registry. */
 const BASE_IMAGE = 'node:22-bookworm-slim';
@@ -98,7 +100,8 @@ const locked = async (work) => {
 			break;
 		} catch {
 			const holder = Number(await readText(join(lock, 'pid')));
-			if (holder > 0 && !isAlive(holder)) {
+			const isNew = Date.now() - (await madeAt(lock)) < LOCK_GRACE_MS;
+			if (holder > 0 ? !isAlive(holder) : !isNew) {
 				await rename(lock, mine).catch(() => undefined);
 				await rm(mine, { recursive: true, force: true });
 			}
@@ -111,6 +114,13 @@ const locked = async (work) => {
 		rmSync(lock, { recursive: true, force: true });
 	}
 };
+
+/** @param {string} path */
+const madeAt = (path) =>
+	stat(path).then(
+		({ mtimeMs }) => mtimeMs,
+		() => Date.now()
+	);
 
 /** @param {string} path */
 const readText = async (path) => {

@@ -315,18 +315,33 @@ const containerCalls = (docker: Docker): ContainerCalls => {
 	};
 };
 
+/** An engine that can't even be addressed: every call says why. */
+const unusable = (message: string): DockerEngine => {
+	const answer = (): Answer<never> => Promise.resolve(fail({ kind: 'unreachable', message }));
+	return {
+		...{ facts: answer, hasImage: answer, build: answer, create: answer, start: answer },
+		...{ inspect: answer, waitUntilStopped: answer, kill: answer, unpause: answer },
+		...{ remove: answer, logs: answer, list: answer, exec: answer, runAttached: answer }
+	};
+};
+
 /**
  * A connection to the engine that `dockerHost` names, else DOCKER_HOST, else the usual sockets. Nothing
- * is asked yet. Throws on a DOCKER_HOST that is no address.
+ * is asked yet; an address that is none, or a certificate that can't be read, shows with the first call.
  */
 export const connectDocker = (dockerHost?: string): DockerEngine => {
-	const docker = new Docker(connectOptions(dockerHost));
-	return {
-		...engineCalls(docker),
-		...containerCalls(docker),
-		exec: (id, options, signal) => attachExec(docker, id, options, signal),
-		runAttached: (options, hasInput, signal) => attachRun(docker, options, hasInput, signal)
-	};
+	try {
+		const docker = new Docker(connectOptions(dockerHost));
+		return {
+			...engineCalls(docker),
+			...containerCalls(docker),
+			exec: (id, options, signal) => attachExec(docker, id, options, signal),
+			runAttached: (options, hasInput, signal) => attachRun(docker, options, hasInput, signal)
+		};
+	} catch (error) {
+		const why = error instanceof Error ? error.message : String(error);
+		return unusable(`DOCKER_HOST can't be used: ${why}`);
+	}
 };
 
 /** The docker driver over an engine; connects as `connectDocker` does when none is given. */
