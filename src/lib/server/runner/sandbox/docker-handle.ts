@@ -36,9 +36,10 @@ const watchExit = async (engine: DockerEngine, id: string): Promise<SandboxExit>
 		} else if (inspected.error.kind === 'missing') {
 			return { cause: 'removed', exitCode: null };
 		}
-		const broken = !inspected.ok || (!waited.ok && waited.error.kind !== 'aborted');
-		engineWasGone ||= broken;
-		if (!broken) {
+		const isAway = !inspected.ok || (!waited.ok && waited.error.kind !== 'aborted');
+		engineWasGone ||= isAway;
+		// It runs: a wait that took its full time is as it should be, any other must not make us spin.
+		if (!isAway && !waited.ok) {
 			backoffMs = FIRST_BACKOFF_MS;
 			continue;
 		}
