@@ -56,9 +56,7 @@ export class AppState {
 		const wake = (): void => {
 			if (!document.hidden) this.connection.wake();
 		};
-		const stored = (event: StorageEvent): void => {
-			if (event.key === 'seen') this.seen.reload();
-		};
+		const stored = (event: StorageEvent): void => this.seen.reload(event);
 		document.addEventListener('visibilitychange', wake);
 		addEventListener('online', wake);
 		addEventListener('storage', stored);

@@ -1,11 +1,17 @@
 /**
- * How far each session was looked at in this browser: its log's head at the last look. Kept in
- * localStorage, shared by tabs. Losing it costs nothing but unread marks.
+ * Which answers were looked at in this browser: the number of turns a session had when it was last
+ * seen at rest. Not the log's head: a restart of the app or falling asleep is nothing to read. Kept
+ * in localStorage, shared by tabs; losing it costs nothing but unread marks.
  */
 import { SvelteMap } from 'svelte/reactivity';
 import type { Session } from '@agent-manager/protocol/session.ts';
 
-const KEY = 'seen';
+type Seeable = Pick<Session, 'id' | 'status' | 'waitingFor' | 'turns'>;
+
+const atRest = ({ status, waitingFor }: Seeable): boolean =>
+	status === 'waiting' && waitingFor === 'input';
+
+const KEY = 'seen-turns';
 const MAX_ENTRIES = 1000;
 
 const read = (): [string, number][] => {
@@ -22,25 +28,28 @@ const read = (): [string, number][] => {
 };
 
 export class Seen {
-	readonly #heads = new SvelteMap<string, number>(read());
+	readonly #turns = new SvelteMap<string, number>(read());
 
 	/** Another tab looked at something. */
-	reload(): void {
-		for (const [id, head] of read()) {
-			if ((this.#heads.get(id) ?? 0) < head) this.#heads.set(id, head);
+	reload(event: StorageEvent): void {
+		if (event.key !== KEY) return;
+		for (const [id, turns] of read()) {
+			if ((this.#turns.get(id) ?? 0) < turns) this.#turns.set(id, turns);
 		}
 	}
 
-	isUnread(session: Pick<Session, 'id' | 'head'>): boolean {
-		return session.head > (this.#heads.get(session.id) ?? 0);
+	/** True when the session waits with an answer that nobody has looked at here. */
+	isUnread(session: Seeable): boolean {
+		return atRest(session) && session.turns > (this.#turns.get(session.id) ?? 0);
 	}
 
-	mark(session: Pick<Session, 'id' | 'head'>): void {
+	/** A person has the session in front of them. While a turn runs there is no answer yet. */
+	mark(session: Seeable): void {
 		if (!this.isUnread(session)) return;
-		this.#heads.delete(session.id);
-		this.#heads.set(session.id, session.head);
+		this.#turns.delete(session.id);
+		this.#turns.set(session.id, session.turns);
 		try {
-			localStorage.setItem(KEY, JSON.stringify([...this.#heads].slice(-MAX_ENTRIES)));
+			localStorage.setItem(KEY, JSON.stringify([...this.#turns].slice(-MAX_ENTRIES)));
 		} catch {
 			// A full or forbidden storage costs the unread marks of the next visit, nothing else.
 		}
