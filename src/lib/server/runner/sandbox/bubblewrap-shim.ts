@@ -62,6 +62,7 @@ if [ -n "$oom_file" ]; then
 fi
 echo "$code $kills" > "$dir/exit.new"
 mv "$dir/exit.new" "$dir/exit"
+if [ -n "$join" ]; then rmdir $join; fi
 `;
 
 /**
