@@ -89,7 +89,9 @@ for (const driver of drivers) {
 			await page.getByRole('button', { name: 'Add repo' }).click();
 			await expect(page).toHaveURL(/\/repos\//);
 
-			await page.getByLabel('What should the agent do?').fill('Add a note about sums and commit it.');
+			await page
+				.getByLabel('What should the agent do?')
+				.fill('Add a note about sums and commit it.');
 			await page.getByRole('button', { name: 'Start session' }).click();
 			await expect(page).toHaveURL(/\/sessions\//);
 			const sessionId = page.url().split('/').at(-1) ?? '';
@@ -141,7 +143,9 @@ for (const driver of drivers) {
 			await expect(status).toHaveAttribute('data-waiting-for', 'input');
 		});
 
-		test('a manager that is killed in mid-stream goes on with the same sandbox', async ({ page }) => {
+		test('a manager that is killed in mid-stream goes on with the same sandbox', async ({
+			page
+		}) => {
 			const { body } = await app.api('GET', '/api/repos');
 			const started = await app.startSession(
 				body.repos[0].id,
@@ -183,7 +187,10 @@ test('asks before changes, and takes the answer', async ({ page }) => {
 		const status = page.getByTestId('session-status').first();
 		await expect(status).toHaveAttribute('data-waiting-for', 'approval');
 		await page.reload();
-		await page.getByRole('button', { name: /^Allow/ }).first().click();
+		await page
+			.getByRole('button', { name: /^Allow/ })
+			.first()
+			.click();
 		await expect(status).toHaveAttribute('data-waiting-for', 'input');
 		const worktree = join(app.workspace, 'worktrees', session.id);
 		await until(async () => readdirSync(worktree).includes('allowed.txt'), 'the allowed file');

@@ -38,7 +38,9 @@ const raw = (
 		const req = httpRequest({ hostname, port, method, path, headers }, (res) => {
 			let text = '';
 			res.on('data', (chunk: Buffer) => (text += chunk.toString()));
-			res.on('end', () => resolve({ status: res.statusCode ?? 0, body: text, headers: res.headers }));
+			res.on('end', () =>
+				resolve({ status: res.statusCode ?? 0, body: text, headers: res.headers })
+			);
 		});
 		req.on('error', reject);
 		req.end(body);
@@ -67,7 +69,7 @@ test('no route answers without a token, and none with a wrong one', async () => 
 	for (const [path, methods] of Object.entries(OPERATIONS)) {
 		for (const method of ['GET', 'POST', 'DELETE', 'PUT', 'PATCH']) {
 			const operation = methods[method.toLowerCase() as 'get'];
-			if (operation?.open || (path === '/api/health' || path === '/api/sign-in')) continue;
+			if (operation?.open || path === '/api/health' || path === '/api/sign-in') continue;
 			for (const authorization of [undefined, 'Bearer ', 'Bearer wrong', `Basic ${app.token}`]) {
 				const headers = { host: host(), ...(authorization ? { authorization } : {}) };
 				const { status, body } = await raw(method, pathFor(path), headers);
@@ -107,7 +109,12 @@ test('foreign hosts and origins are refused, body-less and simple requests inclu
 	];
 	for (const origin of origins) {
 		for (const type of [undefined, 'text/plain', 'application/x-www-form-urlencoded']) {
-			const headers = { host: host(), origin, ...bearer(), ...(type ? { 'content-type': type } : {}) };
+			const headers = {
+				host: host(),
+				origin,
+				...bearer(),
+				...(type ? { 'content-type': type } : {})
+			};
 			const path = `/api/repos/${repoId}/refresh`;
 			expect((await raw('POST', path, headers)).status, `${origin} ${type}`).toBe(403);
 		}
@@ -130,7 +137,9 @@ test('foreign hosts and origins are refused, body-less and simple requests inclu
 });
 
 test('a cookie counts for changes only when our own page sends it', async () => {
-	const signedIn = await raw('GET', new URL(app.link).pathname + new URL(app.link).search, { host: host() });
+	const signedIn = await raw('GET', new URL(app.link).pathname + new URL(app.link).search, {
+		host: host()
+	});
 	expect(signedIn.status).toBe(303);
 	const setCookie = String(signedIn.headers['set-cookie']);
 	expect(setCookie).toMatch(/HttpOnly/i);
@@ -215,7 +224,10 @@ test('odd frames are answered with what is wrong, and end nothing', async () => 
 		const before = frames.length;
 		socket.send(frame);
 		await until(async () => frames.length > before, `an answer to ${String(frame)}`);
-		expect(frames.at(-1), String(frame)).toMatchObject({ kind: 'error', payload: { error: { code } } });
+		expect(frames.at(-1), String(frame)).toMatchObject({
+			kind: 'error',
+			payload: { error: { code } }
+		});
 	}
 	socket.send(envelope({ type: 'subscribe.repo_list' }, { kind: 'subscribe' }));
 	await until(async () => frames.some(({ kind }) => kind === 'snapshot'), 'the snapshot');
@@ -243,7 +255,13 @@ test('bad requests say which field and what it must be', async () => {
 		['POST', sessions, { goalPrompt: 'x', baseBranch: 'nope' }, 404, 'base_branch_not_found'],
 		['POST', sessions, { goalPrompt: 'x', branchSuffix: 'a b' }, 400, 'branch_invalid'],
 		['POST', sessions, { goalPrompt: 'x', branchSuffix: '../x' }, 400, 'branch_invalid'],
-		['POST', sessions, { goalPrompt: 'x', branchSuffix: `$(touch ${marker})` }, 400, 'branch_invalid'],
+		[
+			'POST',
+			sessions,
+			{ goalPrompt: 'x', branchSuffix: `$(touch ${marker})` },
+			400,
+			'branch_invalid'
+		],
 		['POST', sessions, { goalPrompt: 'x', model: '; rm -rf' }, 400, 'bad_request'],
 		['POST', sessions, { goalPrompt: 'x', role: 'boss' }, 400, 'bad_request'],
 		['GET', `/api/repos/${UNKNOWN}`, undefined, 404, 'repo_not_found'],
@@ -253,11 +271,26 @@ test('bad requests say which field and what it must be', async () => {
 	];
 	for (const [method, path, body, status, code] of cases) {
 		const answer = await app.api(method, path, body);
-		expect([path, body, answer.status, answer.body.error?.code]).toEqual([path, body, status, code]);
+		expect([path, body, answer.status, answer.body.error?.code]).toEqual([
+			path,
+			body,
+			status,
+			code
+		]);
 	}
 	expect(existsSync(marker)).toBe(false);
-	const broken = await raw('POST', '/api/repos', { host: host(), ...bearer(), 'content-type': 'application/json' }, '{');
+	const broken = await raw(
+		'POST',
+		'/api/repos',
+		{ host: host(), ...bearer(), 'content-type': 'application/json' },
+		'{'
+	);
 	expect([broken.status, JSON.parse(broken.body).error.code]).toEqual([400, 'bad_request']);
-	const huge = await raw('POST', '/api/repos', { host: host(), ...bearer(), 'content-type': 'application/json' }, 'x'.repeat(5_000_000));
+	const huge = await raw(
+		'POST',
+		'/api/repos',
+		{ host: host(), ...bearer(), 'content-type': 'application/json' },
+		'x'.repeat(5_000_000)
+	);
 	expect([413, 400]).toContain(huge.status);
 });

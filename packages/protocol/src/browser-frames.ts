@@ -5,7 +5,12 @@ import { commandIdSchema, repoIdSchema, seqSchema, sessionIdSchema } from './ids
 import { timestampSchema } from './json.ts';
 import { PROTOCOL_VERSION } from './protocol-version.ts';
 import { repoSchema } from './repo.ts';
-import { decideSchema, registerRepoSchema, sendMessageSchema, startSessionSchema } from './requests.ts';
+import {
+	decideSchema,
+	registerRepoSchema,
+	sendMessageSchema,
+	startSessionSchema
+} from './requests.ts';
 import { sessionSchema } from './session.ts';
 
 /**
@@ -51,7 +56,12 @@ export const clientPayloadSchema = z.discriminatedUnion('type', [
 		repoList: z.boolean().optional()
 	}),
 	z.object({ type: z.literal('snapshot.request'), sessionId: sessionIdSchema }),
-	z.object({ type: z.literal('session.start'), repoId: repoIdSchema, ...withKey, ...startSessionSchema.shape }),
+	z.object({
+		type: z.literal('session.start'),
+		repoId: repoIdSchema,
+		...withKey,
+		...startSessionSchema.shape
+	}),
 	z.object({ type: z.literal('session.send_message'), ...onSession, ...sendMessageSchema.shape }),
 	z.object({ type: z.literal('session.decide'), ...onSession, ...decideSchema.shape }),
 	z.object({ type: z.literal('session.interrupt'), ...onSession }),
@@ -77,7 +87,11 @@ export const snapshotPayloadSchema = z.discriminatedUnion('type', [
 		partials: z.array(partialMessageSchema)
 	}),
 	z.object({ type: z.literal('repo'), repo: repoSchema, sessions: z.array(sessionSchema) }),
-	z.object({ type: z.literal('repo_list'), repos: z.array(repoSchema), sessions: z.array(sessionSchema) })
+	z.object({
+		type: z.literal('repo_list'),
+		repos: z.array(repoSchema),
+		sessions: z.array(sessionSchema)
+	})
 ]);
 export type SnapshotPayload = z.infer<typeof snapshotPayloadSchema>;
 
@@ -88,7 +102,11 @@ export const eventPayloadSchema = z.discriminatedUnion('type', [
 	z.object({ type: z.literal('delta'), delta: deltaSchema }),
 	/** The session's row changed. Sent to subscribers of the session, its repo and the list. */
 	z.object({ type: z.literal('session'), session: sessionSchema }),
-	z.object({ type: z.literal('session_removed'), sessionId: sessionIdSchema, repoId: repoIdSchema }),
+	z.object({
+		type: z.literal('session_removed'),
+		sessionId: sessionIdSchema,
+		repoId: repoIdSchema
+	}),
 	z.object({ type: z.literal('repo'), repo: repoSchema }),
 	z.object({ type: z.literal('repo_removed'), repoId: repoIdSchema }),
 	/** Every 15 s on a session subscription: a quiet loss at the tail becomes visible. */

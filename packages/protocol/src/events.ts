@@ -163,6 +163,4 @@ export const runnerEventSchemas = {
 	'runner.stopped': z.object({ reason: z.enum(['finish', 'stop', 'agent_exited', 'fenced']) })
 } as const;
 export type RunnerEventType = keyof typeof runnerEventSchemas;
-export type RunnerEventPayload<T extends RunnerEventType> = z.infer<
-	(typeof runnerEventSchemas)[T]
->;
+export type RunnerEventPayload<T extends RunnerEventType> = z.infer<(typeof runnerEventSchemas)[T]>;

@@ -8,7 +8,8 @@ import { reachableSocketPath } from './socket-path.ts';
 
 /** Where the door is: a unix socket, or a TCP listener where a socket can't be mounted. */
 export type DoorAddress =
-	{ kind: 'unix'; folder: string; socketPath: string } | { kind: 'tcp'; host: string; port: number };
+	| { kind: 'unix'; folder: string; socketPath: string }
+	| { kind: 'tcp'; host: string; port: number };
 
 const absolutePath = z.string().startsWith('/').max(4096);
 const portNumber = z.coerce.number().pipe(z.int().min(1).max(65_535));

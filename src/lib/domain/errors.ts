@@ -21,7 +21,11 @@ const row = (httpStatus: number, severity: Severity, hint: string | null = null)
 
 export const ERROR_TABLE: Record<ErrorCode, ErrorRow> = {
 	bad_request: row(400, 'warning', 'Correct the named field and send it again.'),
-	unauthorized: row(401, 'warning', 'Open the link that `npm start` printed, or send the token from ~/.agent-manager/token as a bearer.'),
+	unauthorized: row(
+		401,
+		'warning',
+		'Open the link that `npm start` printed, or send the token from ~/.agent-manager/token as a bearer.'
+	),
 	forbidden_origin: row(403, 'error', 'Open the app under the address that `npm start` printed.'),
 	forbidden_host: row(403, 'error', 'Open the app under the address that `npm start` printed.'),
 	not_found: row(404, 'warning'),
@@ -31,17 +35,41 @@ export const ERROR_TABLE: Record<ErrorCode, ErrorRow> = {
 	idempotency_conflict: row(409, 'warning', 'Use a new idempotency key for a different request.'),
 	repo_not_found: row(404, 'warning', 'It may have been removed; go back to the list of repos.'),
 	repo_exists: row(409, 'info', 'Open the repo that is there already.'),
-	repo_url_invalid: row(400, 'warning', 'Give owner/name, an https or ssh git URL, or the absolute path of a local repository.'),
-	repo_host_not_allowed: row(400, 'warning', 'Add the host to allowGitHosts in ~/.agent-manager/config.json if you trust it.'),
-	repo_path_invalid: row(400, 'warning', 'Give the absolute path of a git repository outside the workspace folder.'),
+	repo_url_invalid: row(
+		400,
+		'warning',
+		'Give owner/name, an https or ssh git URL, or the absolute path of a local repository.'
+	),
+	repo_host_not_allowed: row(
+		400,
+		'warning',
+		'Add the host to allowGitHosts in ~/.agent-manager/config.json if you trust it.'
+	),
+	repo_path_invalid: row(
+		400,
+		'warning',
+		'Give the absolute path of a git repository outside the workspace folder.'
+	),
 	repo_unreachable: row(502, 'error', 'Check the network and the address, then refresh the repo.'),
-	repo_auth_required: row(401, 'error', 'Sign in with `gh auth login`, or set up git credentials for this host.'),
-	repo_missing_remote: row(404, 'error', 'Check the name; a private repository also needs `gh auth login`.'),
+	repo_auth_required: row(
+		401,
+		'error',
+		'Sign in with `gh auth login`, or set up git credentials for this host.'
+	),
+	repo_missing_remote: row(
+		404,
+		'error',
+		'Check the name; a private repository also needs `gh auth login`.'
+	),
 	repo_empty: row(409, 'warning', 'Push a first commit to it, then refresh the repo.'),
 	repo_busy: row(409, 'info', 'Wait until it is done, then try again.'),
 	repo_in_use: row(409, 'warning', 'Stop its sessions first, or force the removal.'),
 	repo_not_ready: row(409, 'info', 'Wait until the clone is done.'),
-	repo_unpushed_commits: row(409, 'warning', 'Push the named branches first, or force the removal: the commits are then saved to a file.'),
+	repo_unpushed_commits: row(
+		409,
+		'warning',
+		'Push the named branches first, or force the removal: the commits are then saved to a file.'
+	),
 	session_not_found: row(404, 'warning', 'It may have been purged; go back to the repo.'),
 	session_not_live: row(409, 'warning', 'Resume the session first.'),
 	session_not_resumable: row(409, 'warning', 'It is live already.'),
@@ -50,7 +78,11 @@ export const ERROR_TABLE: Record<ErrorCode, ErrorRow> = {
 	orchestrator_exists: row(409, 'info', 'Open the orchestrator that is live already.'),
 	branch_invalid: row(400, 'warning', 'Use letters, digits, dots, dashes and slashes.'),
 	branch_exists: row(409, 'warning', 'Choose another branch name.'),
-	base_branch_not_found: row(404, 'warning', 'Choose a branch that exists; refresh the repo if it is new.'),
+	base_branch_not_found: row(
+		404,
+		'warning',
+		'Choose a branch that exists; refresh the repo if it is new.'
+	),
 	prompt_invalid: row(400, 'warning', 'Write a prompt of at most 1 MiB.'),
 	decision_not_pending: row(409, 'info', 'It was answered already, or the turn has ended.'),
 	sandbox_unavailable: row(503, 'error', 'Run `npm run doctor`: it says what is missing.'),
@@ -65,8 +97,16 @@ export const ERROR_TABLE: Record<ErrorCode, ErrorRow> = {
 	git_missing: row(503, 'error', 'Install git, then retry.'),
 	git_failed: row(502, 'error'),
 	git_timeout: row(504, 'error', 'Try again; check the network if the repo is remote.'),
-	database_unreachable: row(503, 'error', 'Check DATABASE_URL, or unset it to use the embedded database.'),
-	model_auth: row(502, 'error', 'Sign in with `claude` or set ANTHROPIC_API_KEY, then send the message again.'),
+	database_unreachable: row(
+		503,
+		'error',
+		'Check DATABASE_URL, or unset it to use the embedded database.'
+	),
+	model_auth: row(
+		502,
+		'error',
+		'Sign in with `claude` or set ANTHROPIC_API_KEY, then send the message again.'
+	),
 	model_limit: row(503, 'warning', 'Wait until the limit resets, then send the message again.'),
 	model_unreachable: row(502, 'error', 'Check the network, then send the message again.'),
 	github_not_signed_in: row(401, 'info', 'Run `gh auth login`, or set GITHUB_TOKEN.'),

@@ -105,7 +105,11 @@ describe('evolve: status', () => {
 		],
 		[
 			'runs on when the last request is answered',
-			[...running, asks('r1'), ['runner', 'runner.approval_resolved', { requestId: 'r1', outcome: 'allowed' }]],
+			[
+				...running,
+				asks('r1'),
+				['runner', 'runner.approval_resolved', { requestId: 'r1', outcome: 'allowed' }]
+			],
 			{ status: 'running', pending: [] }
 		],
 		['sleeps and still waits', asleep, { status: 'waiting', waitingFor: 'input', asleep: true }],
@@ -142,7 +146,11 @@ describe('evolve: status', () => {
 	});
 
 	it('takes the manager’s word from the manager only', () => {
-		const forged = fold([...running, ['runner', 'session.stopped'], ['claude', 'session.finished']]);
+		const forged = fold([
+			...running,
+			['runner', 'session.stopped'],
+			['claude', 'session.finished']
+		]);
 		expect(forged.status).toBe('running');
 	});
 
@@ -174,7 +182,14 @@ describe('evolve: cost', () => {
 	];
 
 	it('adds the difference of the cumulative cost, also over a resume, and begins anew with less', () => {
-		const facts = [...running, result(0.5), result(0.75), startOf(2, 'resume'), result(1), result(0.25)];
+		const facts = [
+			...running,
+			result(0.5),
+			result(0.75),
+			startOf(2, 'resume'),
+			result(1),
+			result(0.25)
+		];
 		expect(fold(facts).usage).toMatchObject({ costUsd: 1.25, inputTokens: 40, outputTokens: 20 });
 	});
 
@@ -238,7 +253,12 @@ describe('decide', () => {
 		['finish what is stopped', stopped, finish, 'session_not_live'],
 		['sleep', waiting, { type: 'sleep', afterSeconds: 0 }, ['session.slept']],
 		['sleep while running', running, { type: 'sleep', afterSeconds: 0 }, 'session_busy'],
-		['interrupt a turn', running, { type: 'interrupt', commandId: 'i' }, ['interrupt.requested', '> interrupt']],
+		[
+			'interrupt a turn',
+			running,
+			{ type: 'interrupt', commandId: 'i' },
+			['interrupt.requested', '> interrupt']
+		],
 		['interrupt nothing', waiting, { type: 'interrupt', commandId: 'i' }, []],
 		['answer what is asked', [...running, asks('r1')], answer, ['request.decided', '> decide']],
 		['answer what nobody asked', running, answer, 'decision_not_pending'],
@@ -257,7 +277,9 @@ describe('decide', () => {
 				decision.value.events.map(({ type, payload }): Fact => ['manager', type, payload]),
 				state
 			);
-			expect(isLive(after.status) || ['finished', 'error', 'stopped'].includes(after.status)).toBe(true);
+			expect(isLive(after.status) || ['finished', 'error', 'stopped'].includes(after.status)).toBe(
+				true
+			);
 			expect(after.waitingFor === null).toBe(after.status !== 'waiting');
 		}
 	});

@@ -203,8 +203,7 @@ const start = async (): Promise<App> => {
 			}
 		})
 	);
-	const token =
-		config.auth === 'none' ? null : await loadSecret(config.workspaceRoot, 'token');
+	const token = config.auth === 'none' ? null : await loadSecret(config.workspaceRoot, 'token');
 	const { hub, instance, parts } = await createParts(config, logger, database);
 	const { sessions, repos, drivers, door } = parts;
 	const credentials = token === null ? null : createCredentials(token, instance);

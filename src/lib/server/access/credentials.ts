@@ -43,7 +43,8 @@ export const loadSecret = async (folder: string, name: string): Promise<string> 
 		await chmod(path, 0o600);
 	}
 	const secret = (await readFile(path, 'utf8')).trim();
-	if (secret.length < 32) throw new Error(`${path} holds no usable secret: delete it and start again`);
+	if (secret.length < 32)
+		throw new Error(`${path} holds no usable secret: delete it and start again`);
 	return secret;
 };
 

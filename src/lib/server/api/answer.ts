@@ -83,8 +83,10 @@ export const readBody = async <S extends z.ZodType>(
 	}
 };
 
-export const readQuery = <S extends z.ZodType>(url: URL, schema: S): Result<z.output<S>, WireError> =>
-	parseWith(schema, Object.fromEntries(url.searchParams));
+export const readQuery = <S extends z.ZodType>(
+	url: URL,
+	schema: S
+): Result<z.output<S>, WireError> => parseWith(schema, Object.fromEntries(url.searchParams));
 
 /** The request's idempotency key; undefined when it has none. */
 export const readKey = (request: Request): Result<CommandId | undefined, WireError> => {

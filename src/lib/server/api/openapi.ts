@@ -64,7 +64,10 @@ export const OPERATIONS: Record<string, Partial<Record<Method, Operation>>> = {
 		get: {
 			summary: 'The repositories of the signed-in GitHub user.',
 			query: {
-				q: { description: 'Part of the name.', schema: z.toJSONSchema(githubQuerySchema.shape.q, { io: 'input' }) },
+				q: {
+					description: 'Part of the name.',
+					schema: z.toJSONSchema(githubQuerySchema.shape.q, { io: 'input' })
+				},
 				page: { description: 'From 1.', schema: { ...whole, minimum: 1, default: 1 } }
 			},
 			status: 200,
@@ -112,7 +115,10 @@ export const OPERATIONS: Record<string, Partial<Record<Method, Operation>>> = {
 		}
 	},
 	'/api/sessions/{id}/messages': {
-		post: command('Send a message. It is delivered when the open turn has ended.', sendMessageSchema)
+		post: command(
+			'Send a message. It is delivered when the open turn has ended.',
+			sendMessageSchema
+		)
 	},
 	'/api/sessions/{id}/decide': {
 		post: command('Answer an approval, a question or a plan.', decideSchema)

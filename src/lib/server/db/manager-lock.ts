@@ -40,7 +40,9 @@ const connect = async (url: string, self: string): Promise<pg.Client> => {
 
 /** null: we have it. Otherwise who has. */
 const tryLock = async (client: pg.Client): Promise<string | null> => {
-	const got = await client.query<{ got: boolean }>('select pg_try_advisory_lock($1) as got', [LOCK]);
+	const got = await client.query<{ got: boolean }>('select pg_try_advisory_lock($1) as got', [
+		LOCK
+	]);
 	if (got.rows[0]?.got) return null;
 	const holder = await client.query<{ name: string }>(
 		`select a.application_name as name from pg_locks l join pg_stat_activity a using (pid)

@@ -37,7 +37,7 @@ const parseRecord = (json: Buffer): OutboxRecord | null => {
 /** Up to the first record that is torn or that is none: what follows was never sent. */
 const parseSegment = (bytes: Buffer): OutboxRecord[] => {
 	const records: OutboxRecord[] = [];
-	for (let offset = 0; ; ) {
+	for (let offset = 0; ;) {
 		const decoded = decodeRecord(bytes, offset);
 		if (decoded.kind !== 'record') return records;
 		const record = parseRecord(decoded.json);
@@ -72,7 +72,9 @@ export const drainOutbox = async (
 		.sort()
 		.slice(0, SEGMENTS_MAX);
 	const before = (await log.find(sessionId))?.position.lastN ?? 0;
-	const records = (await Promise.all(segments.map((name) => readSegment(join(folder, name))))).flat();
+	const records = (
+		await Promise.all(segments.map((name) => readSegment(join(folder, name))))
+	).flat();
 	for (let at = 0; at < records.length; at += BATCH) {
 		const result = await log.ingest(sessionId, epoch, records.slice(at, at + BATCH));
 		if ('ackedN' in result) continue;

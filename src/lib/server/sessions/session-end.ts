@@ -85,12 +85,10 @@ const recordPartials = async (
 	cell: SessionCell,
 	runtime: SessionRuntime
 ): Promise<void> => {
-	const events = runtime.partials.list().map(
-		({ messageId, blocks }): ManagerEvent => ({
-			type: 'message.cut_off',
-			payload: { messageId, blocks }
-		})
-	);
+	const events = runtime.partials.list().map(({ messageId, blocks }): ManagerEvent => ({
+		type: 'message.cut_off',
+		payload: { messageId, blocks }
+	}));
 	runtime.partials.clear();
 	if (events.length > 0) await context.log.record(cell.id, () => events);
 };
@@ -130,7 +128,10 @@ export const failDeadSandbox = async (
 						type: 'step.failed',
 						payload: {
 							step: failedStep.name,
-							durationMs: Math.max(0, context.now().getTime() - Date.parse(failedStep.startedAt ?? '')),
+							durationMs: Math.max(
+								0,
+								context.now().getTime() - Date.parse(failedStep.startedAt ?? '')
+							),
 							error
 						}
 					}

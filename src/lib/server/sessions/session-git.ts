@@ -74,7 +74,10 @@ export class SessionGit {
 		if (!base.ok) return base;
 		const { commit, fresh } = base.value;
 		const fetchedAt = repo.fetchedAt?.getTime() ?? repo.createdAt.getTime();
-		return ok({ commit, ageSeconds: fresh ? null : Math.max(0, (now().getTime() - fetchedAt) / 1_000) });
+		return ok({
+			commit,
+			ageSeconds: fresh ? null : Math.max(0, (now().getTime() - fetchedAt) / 1_000)
+		});
 	}
 
 	async createWorktree(

@@ -58,12 +58,21 @@ beforeEach(async () => {
 		conversationId: randomUUID(),
 		epoch: 1,
 		status: 'waiting',
-		state: { ...initialSessionState(), epoch: 1, status: 'waiting', waitingFor: 'input', runnerUp: true }
+		state: {
+			...initialSessionState(),
+			epoch: 1,
+			status: 'waiting',
+			waitingFor: 'input',
+			runnerUp: true
+		}
 	});
 });
 
 const storedNumbers = async () =>
-	(await readForward(database.db, sessionId, 0, 10_000)).map(({ seq, payload }) => [seq, payload.n]);
+	(await readForward(database.db, sessionId, 0, 10_000)).map(({ seq, payload }) => [
+		seq,
+		payload.n
+	]);
 
 describe('ingest', () => {
 	it('stores each record once and in order, whatever is sent again', async () => {
@@ -124,7 +133,9 @@ describe('ingest', () => {
 		);
 		expect(bodies.rows.map(({ seq }) => Number(seq))).toEqual([1, 2, 3, 4]);
 		expect(JSON.parse(bodies.rows[0]?.body ?? '')).toEqual({ text: 'a\u0000b' });
-		expect(bodies.rows[2]?.body).toHaveLength(JSON.stringify('bottom').length + 20_000 * '{"deep":}'.length + '{"deep":}'.length);
+		expect(bodies.rows[2]?.body).toHaveLength(
+			JSON.stringify('bottom').length + 20_000 * '{"deep":}'.length + '{"deep":}'.length
+		);
 	});
 });
 

@@ -184,9 +184,7 @@ export class SessionManager {
 	/** Live sessions, and ones that an end or a purge is on its way for. */
 	async #unfinished(): Promise<SessionCell[]> {
 		const rows = await listSessions(this.#context.db);
-		return rows
-			.map(toCell)
-			.filter(({ state }) => isLive(state.status) || state.ending !== null);
+		return rows.map(toCell).filter(({ state }) => isLive(state.status) || state.ending !== null);
 	}
 
 	async #look(): Promise<void> {

@@ -16,7 +16,8 @@ export const DEFAULT_BASE_SYSTEM_PROMPT =
 	'There is no network but package registries.';
 
 const ROLE_PROMPTS: Record<Role, string> = {
-	implementer: 'You implement what the person asks for, and check it before you say that it is done.',
+	implementer:
+		'You implement what the person asks for, and check it before you say that it is done.',
 	orchestrator:
 		'You oversee the work on this repository: you plan it, split it, and look at results. You do not implement it yourself.'
 };

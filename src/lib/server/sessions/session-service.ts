@@ -47,7 +47,9 @@ const notFound = () => fail(wireError('session_not_found', 'There is no session 
 
 /** Identifies a request, so that the same key with another body is seen. */
 const hashRequest = (what: string, body: unknown): string =>
-	createHash('sha256').update(canonicalJson([what, body])).digest('hex');
+	createHash('sha256')
+		.update(canonicalJson([what, body]))
+		.digest('hex');
 
 export class SessionService {
 	readonly #options: SessionServiceOptions;

@@ -230,7 +230,10 @@ class SessionStart {
 			return fail(wireError('runner_not_connected', 'The runner ended before it connected.'));
 		}
 		return fail(
-			wireError('runner_not_connected', `The runner did not connect in ${HELLO_TIMEOUT_MS / 1_000} s.`)
+			wireError(
+				'runner_not_connected',
+				`The runner did not connect in ${HELLO_TIMEOUT_MS / 1_000} s.`
+			)
 		);
 	}
 }
@@ -242,7 +245,9 @@ const describeBase = (
 	`${branch} is at ${commit.slice(0, 12)}`,
 	...(ageSeconds === null
 		? []
-		: [`The remote could not be reached: this is as of ${Math.round(ageSeconds / 60)} minutes ago.`])
+		: [
+				`The remote could not be reached: this is as of ${Math.round(ageSeconds / 60)} minutes ago.`
+			])
 ];
 
 export const startSession = (

@@ -29,7 +29,14 @@ export const toCell = (row: SessionRow): SessionCell => ({
 	updatedAt: row.updatedAt
 });
 
-export const toSession = ({ id, repoId, row, position, state, updatedAt }: SessionCell): Session => ({
+export const toSession = ({
+	id,
+	repoId,
+	row,
+	position,
+	state,
+	updatedAt
+}: SessionCell): Session => ({
 	id,
 	repoId,
 	role: row.role,

@@ -43,7 +43,8 @@ export class StartSteps {
 	): Promise<Result<T, WireError>> {
 		this.record({ type: 'step.started', payload: { step } });
 		const begun = performance.now();
-		const say: StepLog = (...lines) => this.record({ type: 'step.logged', payload: { step, lines } });
+		const say: StepLog = (...lines) =>
+			this.record({ type: 'step.logged', payload: { step, lines } });
 		const result = await work(say);
 		const durationMs = Math.round(performance.now() - begun);
 		if (result.ok) this.record({ type: 'step.finished', payload: { step, durationMs } });

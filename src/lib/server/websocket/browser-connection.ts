@@ -109,7 +109,12 @@ export class BrowserConnection {
 		this.#list.end();
 	}
 
-	#refuse(error: WireError, sessionId: SessionId | null, re: string | null, commandId?: string): void {
+	#refuse(
+		error: WireError,
+		sessionId: SessionId | null,
+		re: string | null,
+		commandId?: string
+	): void {
 		this.send('error', sessionId, null, { re, error, ...(commandId ? { commandId } : {}) });
 	}
 

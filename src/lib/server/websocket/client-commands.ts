@@ -25,11 +25,7 @@ export const runClientCommand = async (
 	switch (command.type) {
 		case 'session.start': {
 			const body = pick(command, Object.keys(startSessionSchema.shape));
-			return sessions.start(
-				command.repoId,
-				startSessionSchema.parse(body),
-				command.idempotencyKey
-			);
+			return sessions.start(command.repoId, startSessionSchema.parse(body), command.idempotencyKey);
 		}
 		case 'session.send_message':
 			return sessions.sendMessage(
@@ -40,11 +36,7 @@ export const runClientCommand = async (
 			);
 		case 'session.decide': {
 			const body = pick(command, Object.keys(decideSchema.shape));
-			return sessions.decide(
-				command.sessionId,
-				decideSchema.parse(body),
-				command.idempotencyKey
-			);
+			return sessions.decide(command.sessionId, decideSchema.parse(body), command.idempotencyKey);
 		}
 		case 'repo.register': {
 			const registered = await repos.register(command.url);

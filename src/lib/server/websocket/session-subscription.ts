@@ -64,8 +64,7 @@ export class SessionSubscription {
 
 	async #sendSnapshot(count: number): Promise<number | null> {
 		const { sessions, partials } = this.#services;
-		const opened =
-			count > 0 ? await sessions.open(this.#sessionId) : await this.#withoutEvents();
+		const opened = count > 0 ? await sessions.open(this.#sessionId) : await this.#withoutEvents();
 		if (!opened.ok || this.#ended) {
 			if (!opened.ok) {
 				this.#connection.send('error', this.#sessionId, null, {
@@ -143,12 +142,7 @@ export class SessionSubscription {
 		const page = await this.#services.log.readAfter(this.#sessionId, cursor, PAGE);
 		if (this.#ended) return;
 		for (const { seq, json } of page) {
-			this.#connection.sendJson(
-				'event',
-				this.#sessionId,
-				seq,
-				`{"type":"event","event":${json}}`
-			);
+			this.#connection.sendJson('event', this.#sessionId, seq, `{"type":"event","event":${json}}`);
 			this.#cursor = seq;
 		}
 		if (page.length > 0) this.#again = true;
