@@ -134,7 +134,8 @@ export const highlight = async (code: string, language: string): Promise<CodeTok
 		const { tokens: lines } = highlighter.codeToTokens(code, {
 			lang: language,
 			theme: 'classes',
-			tokenizeTimeLimit: 200
+			tokenizeTimeLimit: 2_000,
+			tokenizeMaxLineLength: 2_000
 		});
 		const tokens = lines.flatMap((line, index): CodeToken[] => [
 			...(index > 0 ? [{ text: '\n', style: null }] : []),

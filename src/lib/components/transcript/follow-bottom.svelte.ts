@@ -2,7 +2,7 @@
  * Keeps a scroller at its end while its content grows. Only a person's own gesture ends that: a
  * wheel, a finger, a key or the scroll bar. Coming back to the end begins it again.
  */
-import { untrack } from 'svelte';
+import { tick, untrack } from 'svelte';
 import type { Block } from '#lib/domain/transcript-blocks.ts';
 
 /** This near to the end counts as the end, in pixels. */
@@ -21,11 +21,8 @@ export class FollowBottom {
 	#lastKey: string | null = null;
 
 	/** Begins to watch; returns how to stop. */
-	attach(scroller: HTMLElement, content: HTMLElement): () => void {
+	attach(scroller: HTMLElement): () => void {
 		this.#scroller = scroller;
-		const resize = new ResizeObserver(() => this.#stick());
-		resize.observe(content);
-		resize.observe(scroller);
 		const gesture = (): void => {
 			this.#gestureAt = performance.now();
 		};
@@ -59,7 +56,6 @@ export class FollowBottom {
 		scroller.addEventListener('scroll', scrolled, passive);
 		this.#stick();
 		return () => {
-			resize.disconnect();
 			scroller.removeEventListener('wheel', wheel);
 			scroller.removeEventListener('touchmove', touch);
 			scroller.removeEventListener('touchend', release);
@@ -79,17 +75,22 @@ export class FollowBottom {
 		this.#stick();
 	}
 
-	/** How many blocks came since the end was left. Also notes which is last now. */
-	countAfter(blocks: Block[]): number {
-		const leftAt = this.#leftAt;
+	/** Rows or the view changed their size: once they are drawn, still before the paint. */
+	resized(): void {
+		if (this.following) void tick().then(() => this.#stick());
+	}
+
+	/** Takes note of the blocks that are there now. */
+	see(blocks: Block[]): void {
 		this.#lastKey = blocks.at(-1)?.key ?? null;
-		if (this.following) {
-			// The list draws its new rows first; only then is there an end to go to.
-			untrack(() => requestAnimationFrame(() => this.#stick()));
-			return 0;
-		}
+		if (untrack(() => this.following)) requestAnimationFrame(() => this.#stick());
+	}
+
+	/** How many of the blocks came since the end was left. */
+	countNew(blocks: Block[]): number {
+		if (this.following) return 0;
 		for (let index = blocks.length - 1; index >= 0; index--) {
-			if (blocks[index]?.key === leftAt) return blocks.length - 1 - index;
+			if (blocks[index]?.key === this.#leftAt) return blocks.length - 1 - index;
 		}
 		return 0;
 	}
