@@ -225,6 +225,8 @@ const start = async (): Promise<App> => {
 	});
 	const version = readVersion();
 	announce(config, token, listening);
+	// Finds the driver before the first session needs it, and begins to build an image that is missing.
+	void drivers.choose(null);
 	return {
 		config,
 		logger,

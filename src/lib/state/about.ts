@@ -5,5 +5,7 @@ export interface About {
 	version: string;
 	model: { kind: 'demo' | 'anthropic' | 'custom'; label: string };
 	drivers: { kind: DriverKind; available: boolean; problem: string | null }[];
+	/** The Docker image on its way; null when it is there or not needed. */
+	imageBuild: { state: 'building' | 'failed'; lastLine: string } | null;
 	workspaceRoot: string;
 }

@@ -7,7 +7,7 @@ import { callApi, setUnauthorizedListener } from './api-client.ts';
 import { needsYou } from './attention.ts';
 import { Connection } from './connection.svelte.ts';
 import { RepoList } from './repo-list.svelte.ts';
-import { isLive } from './session-status.ts';
+import { isOpen } from './session-status.ts';
 import { Seen } from './seen.svelte.ts';
 import { Shell } from './shell.svelte.ts';
 import { ThemeChoice } from './theme.svelte.ts';
@@ -16,6 +16,9 @@ const socketUrl = (): string =>
 	`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`;
 
 const fetchAbout = (): Promise<Result<About, WireError>> => callApi<About>('/api/about');
+
+/** How often the page looks at an image that is being built. */
+const BUILD_POLL_MS = 3_000;
 
 export class AppState {
 	readonly connection = new Connection({
@@ -31,6 +34,7 @@ export class AppState {
 	readonly shell = new Shell();
 	about = $state.raw<About | null>(null);
 	signedOut = $state(false);
+	#aboutTimer: ReturnType<typeof setTimeout> | undefined;
 
 	readonly needsYou = $derived(
 		needsYou(this.list.sessions, (session) => this.seen.isUnread(session))
@@ -44,7 +48,7 @@ export class AppState {
 
 	/** Sessions in the order of the sidebar, for stepping through them. */
 	readonly inOrder = $derived(
-		this.list.repos.flatMap((repo) => this.list.sessionsOf(repo.id)).filter((s) => isLive(s))
+		this.list.repos.flatMap((repo) => this.list.sessionsOf(repo.id).filter(isOpen))
 	);
 
 	/** Returns the function that ends it. */
@@ -65,6 +69,7 @@ export class AppState {
 			removeEventListener('online', wake);
 			removeEventListener('storage', stored);
 			unfollow();
+			clearTimeout(this.#aboutTimer);
 			this.connection.stop();
 		};
 	}
@@ -72,6 +77,8 @@ export class AppState {
 	async #loadAbout(): Promise<void> {
 		const about = await fetchAbout();
 		if (about.ok) this.about = about.value;
+		const building = this.about?.imageBuild?.state === 'building';
+		if (building) this.#aboutTimer = setTimeout(() => void this.#loadAbout(), BUILD_POLL_MS);
 	}
 }
 

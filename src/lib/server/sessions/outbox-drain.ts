@@ -3,7 +3,7 @@
  * is read as hostile: regular files only, no links followed, capped, and every record parsed.
  */
 import { constants } from 'node:fs';
-import { open, readdir, type FileHandle } from 'node:fs/promises';
+import { lstat, open, readdir, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { SessionId } from '@agent-manager/protocol/ids.ts';
@@ -66,7 +66,11 @@ export const drainOutbox = async (
 	sessionFolder: string
 ): Promise<number> => {
 	const folder = join(sessionFolder, 'outbox');
-	const names = await readdir(folder).catch(() => []);
+	const isFolder = await lstat(folder).then(
+		(found) => found.isDirectory(),
+		() => false
+	);
+	const names = isFolder ? await readdir(folder) : [];
 	const segments = names
 		.filter((name) => segmentFirstN(name) !== null)
 		.sort()

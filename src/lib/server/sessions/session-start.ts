@@ -2,7 +2,7 @@
  * Brings a session to life: mirror, worktree, sandbox, runner, agent. Every step may be taken again
  * after a crash in its middle: it finds what is there and goes on.
  */
-import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { AgentOptions } from '@agent-manager/protocol/runner-frames.ts';
@@ -11,6 +11,7 @@ import { fail, ok, type Result } from '#lib/domain/result.ts';
 import type { RepoRow } from '#lib/server/db/repos.ts';
 import type { RunningSandbox, SandboxDriver } from '#lib/server/runner/sandbox/driver.ts';
 import { prepareOwnership } from '#lib/server/runner/sandbox/sandbox-owner.ts';
+import { replaceFile } from './replace-file.ts';
 import type { SessionContext } from './session-context.ts';
 import { sessionPaths, type SessionPaths } from './session-paths.ts';
 import { composeSystemPrompt } from './session-prompts.ts';
@@ -166,7 +167,7 @@ class SessionStart {
 		try {
 			await mkdir(doorDirectory, { recursive: true, mode: 0o755 });
 			const options = agentOptionsFor(this.#context, this.#cell, repo);
-			await writeFile(agentOptions, JSON.stringify(options), { mode: 0o600 });
+			await replaceFile(agentOptions, JSON.stringify(options), 0o600);
 		} catch (cause) {
 			return fail(fileProblem(cause));
 		}
