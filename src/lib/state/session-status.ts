@@ -25,9 +25,9 @@ const LIVE: ReadonlySet<SessionStatus> = new Set(['starting', 'running', 'waitin
 
 export const isLive = ({ status }: Pick<Session, 'status'>): boolean => LIVE.has(status);
 
-/** True while a process of the session is at work or ready: drawn as a filled shape. */
-export const isAwake = (session: Pick<Session, 'status' | 'asleep'>): boolean =>
-	isLive(session) && !session.asleep;
+/** Live, or failed and not dealt with: what stands before the ended ones in lists. */
+export const isOpen = (session: Pick<Session, 'status'>): boolean =>
+	isLive(session) || session.status === 'error';
 
 /** Why a message cannot be sent now, with the way out; null when it can. */
 export const messageRefusal = ({ status }: Pick<Session, 'status'>): string | null => {
