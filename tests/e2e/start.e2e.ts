@@ -38,7 +38,7 @@ function start(
 	const { PATH = '' } = process.env;
 	const child = spawn(process.execPath, args, {
 		cwd,
-		env: { PATH, HOME: home, MODEL_UPSTREAM: 'demo', ...env },
+		env: { PATH, HOME: home, ...env },
 		stdio: ['ignore', 'pipe', 'pipe']
 	});
 	let text = '';
