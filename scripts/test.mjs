@@ -4,12 +4,12 @@
  * What cannot be had is skipped, counted, and said with its reason.
  */
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkNodeVersion, ensureDependencies, ROOT } from './ensure-dependencies.mjs';
 import { ensureBuild } from './ensure-build.mjs';
 import { say, step } from './progress.mjs';
-import { findProgram } from './run-program.mjs';
+import { findProgram, succeeds } from './run-program.mjs';
 import { installPackages } from './system-packages.mjs';
 import {
 	addSummaries,
@@ -46,8 +46,20 @@ async function ensureSystemPackages() {
 	if (findProgram('dockerd') && !findProgram('docker')) await installPackages(['docker-cli']);
 }
 
+/** A machine without systemd may have no control groups mounted, and Docker needs them. */
+async function ensureControlGroups() {
+	const mounted = ['memory', 'cgroup.controllers'].some((name) =>
+		existsSync(join('/sys/fs/cgroup', name))
+	);
+	if (mounted || process.getuid?.() !== 0 || !findProgram('dockerd')) return;
+	if (!findProgram('cgroupfs-mount')) await installPackages(['cgroupfs-mount']);
+	const mount = findProgram('cgroupfs-mount');
+	if (mount) await step('Mounting control groups', () => succeeds(mount, []));
+}
+
 /** @returns {Promise<{ env: Record<string, string>, stop: () => Promise<void> }>} */
 async function startDockerEngine() {
+	await ensureControlGroups();
 	const { ensureDockerEngine, ensureSandboxImage } =
 		await import('../tests/support/docker-engine.mjs');
 	const engine = await step('Starting a private Docker engine', ensureDockerEngine);
