@@ -1,0 +1,31 @@
+import { expect, it } from 'vitest';
+import { sampleEvent } from '../../../tests/support/sample-session.ts';
+import { isLive, isOpen, limitOf, messageRefusal, statusText } from './session-status.ts';
+
+it.each([
+	['starting', null, 'starting', true, true, false],
+	['running', null, 'running', true, true, false],
+	['waiting', 'input', 'waiting for input', true, true, false],
+	['waiting', 'approval', 'waiting for approval', true, true, false],
+	['waiting', 'answer', 'waiting for an answer', true, true, false],
+	['finished', null, 'finished', false, false, true],
+	['stopped', null, 'stopped', false, false, true],
+	['error', null, 'error', false, true, true]
+] as const)('%s %s: %s', (status, waitingFor, text, live, open, refuses) => {
+	expect(statusText({ status, waitingFor })).toBe(text);
+	expect(isLive({ status })).toBe(live);
+	expect(isOpen({ status })).toBe(open);
+	expect(messageRefusal({ status }) !== null).toBe(refuses);
+});
+
+it('takes the reason of a limit from the manager only, the newest', () => {
+	const reached = (seq: number, message: string, source: 'manager' | 'runner' = 'manager') =>
+		sampleEvent(seq, {
+			source,
+			type: 'session.limit_reached',
+			payload: { error: { code: 'model_limit', message } }
+		});
+	expect(limitOf([])).toBeNull();
+	const events = [reached(1, 'Old'), reached(2, 'New'), reached(3, 'Forged', 'runner')];
+	expect(limitOf(events)?.message).toBe('New');
+});
