@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
-import { sampleEvent } from '../../../tests/support/sample-session.ts';
-import { isLive, isOpen, limitOf, messageRefusal, statusText } from './session-status.ts';
+import { isLive, isOpen, messageRefusal, statusText } from './session-status.ts';
 
 it.each([
 	['starting', null, 'starting', true, true, false],
@@ -16,16 +15,4 @@ it.each([
 	expect(isLive({ status })).toBe(live);
 	expect(isOpen({ status })).toBe(open);
 	expect(messageRefusal({ status }) !== null).toBe(refuses);
-});
-
-it('takes the reason of a limit from the manager only, the newest', () => {
-	const reached = (seq: number, message: string, source: 'manager' | 'runner' = 'manager') =>
-		sampleEvent(seq, {
-			source,
-			type: 'session.limit_reached',
-			payload: { error: { code: 'model_limit', message } }
-		});
-	expect(limitOf([])).toBeNull();
-	const events = [reached(1, 'Old'), reached(2, 'New'), reached(3, 'Forged', 'runner')];
-	expect(limitOf(events)?.message).toBe('New');
 });

@@ -1,6 +1,4 @@
 /** How a session's status is said and who has to act on it. Pure. */
-import type { SessionEvent } from '@agent-manager/protocol/events.ts';
-import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { Session, SessionStatus, WaitingFor } from '@agent-manager/protocol/session.ts';
 
 const WAITING_FOR_TEXT: Record<WaitingFor, string> = {
@@ -42,12 +40,4 @@ export const messageRefusal = ({ status }: Pick<Session, 'status'>): string | nu
 		default:
 			return null;
 	}
-};
-
-/** Why the model refused last, as the manager said it; null when that is before the window. */
-export const limitOf = (events: readonly SessionEvent[]): WireError | null => {
-	const said = events.findLast(
-		(event) => event.source === 'manager' && event.type === 'session.limit_reached'
-	);
-	return said ? (said.payload.error as WireError) : null;
 };
