@@ -8,7 +8,7 @@ const newestOpenTool = (state: TranscriptState): Activity | null => {
 	let newest: Activity | null = null;
 	for (const key of state.openTools) {
 		const block = blockAt(state, key);
-		if (block?.kind !== 'tool' || block.ts === null || block.asked) continue;
+		if (block?.kind !== 'tool' || block.ts === null || block.approval === 'pending') continue;
 		newest = { kind: 'tool', name: block.name ?? 'tool', since: block.ts };
 	}
 	return newest;

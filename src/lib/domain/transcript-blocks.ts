@@ -80,11 +80,13 @@ export interface ToolBlock extends BlockBase {
 	/** What a sub-agent said and did, oldest first. */
 	children: Block[];
 	subAgent: SubAgent | null;
-	/** True while a person is asked about it. */
-	asked: boolean;
+	/** What a person said to it, `pending` while they are asked; null when nobody was. */
+	approval: RequestOutcome | null;
 	/** Shown as a request card instead. */
 	hidden: boolean;
 }
+
+export type RequestOutcome = 'pending' | 'allowed' | 'denied' | 'withdrawn';
 
 export interface RequestBlock extends BlockBase {
 	kind: 'request';
@@ -96,11 +98,13 @@ export interface RequestBlock extends BlockBase {
 	title: string | null;
 	description: string | null;
 	reason: string | null;
-	outcome: 'pending' | 'allowed' | 'denied' | 'withdrawn';
+	outcome: RequestOutcome;
 	/** What the person said with it. */
 	message: string | null;
 	/** Question → answer, known once the tool has answered. */
 	answers: Record<string, string> | null;
+	/** An approval whose call is shown: the call says how it went. */
+	hidden: boolean;
 }
 
 export interface TurnBlock extends BlockBase {

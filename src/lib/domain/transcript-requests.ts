@@ -22,6 +22,7 @@ export const openRequest = (
 	// A new runner asks again for what its predecessor had asked; an answer that was given stands.
 	const known = blockAt(state, key);
 	if (known?.kind === 'request' && known.outcome !== 'pending') return;
+	const tool = toolAt(state, asked.toolUseId);
 	const block: RequestBlock = {
 		kind: 'request',
 		key,
@@ -37,12 +38,13 @@ export const openRequest = (
 		reason: cleaned(asked.reason),
 		outcome: 'pending',
 		message: null,
-		answers: null
+		answers: null,
+		hidden: tool !== null && asked.kind === 'approval'
 	};
 	addBlock(state, block, null);
 	state.requestByTool.set(asked.toolUseId, key);
-	const tool = toolAt(state, asked.toolUseId);
-	if (tool) replaceBlock(state, { ...tool, asked: true, hidden: asked.kind !== 'approval' });
+	if (tool)
+		replaceBlock(state, { ...tool, approval: 'pending', hidden: asked.kind !== 'approval' });
 };
 
 /** The first answer counts; that the runner says the same again changes nothing. */
@@ -54,7 +56,9 @@ export const settleRequest = (
 ): void => {
 	const block = blockAt(state, requestKey(requestId));
 	if (block?.kind !== 'request' || block.outcome !== 'pending') return;
-	replaceBlock(state, { ...block, outcome, message: cleaned(message) });
+	// Words that came with the answer are worth a row of their own.
+	const hidden = block.hidden && (message === null || message === '');
+	replaceBlock(state, { ...block, outcome, message: cleaned(message), hidden });
 	const tool = toolAt(state, block.toolUseId);
-	if (tool) replaceBlock(state, { ...tool, asked: false });
+	if (tool) replaceBlock(state, { ...tool, approval: outcome });
 };

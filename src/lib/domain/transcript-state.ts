@@ -66,7 +66,6 @@ export interface TranscriptState {
 	/** The row of retries that goes on, if one does. */
 	retryKey: string | null;
 	compactingSince: string | null;
-	thinkingSince: string | null;
 	lastAgentWordAt: string | null;
 	interruptAsked: boolean;
 	commitsHead: string | null;
@@ -90,7 +89,6 @@ export const emptyTranscript = (carry?: TranscriptCarry): TranscriptState => ({
 	demo: false,
 	retryKey: null,
 	compactingSince: null,
-	thinkingSince: null,
 	lastAgentWordAt: null,
 	interruptAsked: false,
 	commitsHead: null
@@ -152,7 +150,7 @@ export const emptyTool = (toolUseId: string): ToolBlock => ({
 	endedAt: null,
 	children: [],
 	subAgent: null,
-	asked: false,
+	approval: null,
 	hidden: false
 });
 
@@ -204,9 +202,7 @@ export const removeBlock = (state: TranscriptState, key: string): void => {
 };
 
 const visible = (state: TranscriptState, blocks: Block[]): Block[] =>
-	blocks.filter(
-		(block) => !state.removed.has(block.key) && !(block.kind === 'tool' && block.hidden)
-	);
+	blocks.filter((block) => !state.removed.has(block.key) && !('hidden' in block && block.hidden));
 
 /** The blocks of the main conversation as a reader gets them, sub-agents' inside their calls. */
 export const blocksOf = (state: TranscriptState): Block[] => {

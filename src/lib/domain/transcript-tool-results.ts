@@ -85,8 +85,7 @@ export const foldToolResult = (
 		ts: known?.ts ?? event.ts,
 		result: { ...readContent(content['content']), isError, structured },
 		status: flagAt(structured, 'interrupted') ? 'interrupted' : isError ? 'failed' : 'done',
-		endedAt: event.ts,
-		asked: false
+		endedAt: event.ts
 	};
 	addBlock(state, tool, parent);
 	state.openTools.delete(tool.key);

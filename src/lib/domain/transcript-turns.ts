@@ -68,7 +68,7 @@ export const interruptOpenTools = (state: TranscriptState, endedAt: string): voi
 	for (const key of state.openTools) {
 		const block = blockAt(state, key);
 		if (block?.kind === 'tool' && block.result === null) {
-			replaceBlock(state, { ...block, status: 'interrupted', asked: false, endedAt });
+			replaceBlock(state, { ...block, status: 'interrupted', endedAt });
 		}
 	}
 	state.openTools.clear();
@@ -89,7 +89,6 @@ export const closeTurn = (
 	if (!turn) return;
 	state.turn = null;
 	state.compactingSince = null;
-	state.thinkingSince = null;
 	state.interruptAsked = false;
 	endRetries(state, outcome === 'completed' ? 'recovered' : 'failed');
 	interruptOpenTools(state, event.ts);

@@ -357,8 +357,8 @@ describe('approvals', () => {
 
 	it('marks the call while a person is asked', () => {
 		const { events } = inTurn(asked);
-		expect(tool(events, 'one').asked).toBe(true);
-		expect(only(events, 'request')).toMatchObject([{ outcome: 'pending' }]);
+		expect(tool(events, 'one').approval).toBe('pending');
+		expect(only(events, 'request')).toEqual([]);
 	});
 
 	it('shows what was decided, and takes the person’s word over the runner’s', () => {
@@ -373,7 +373,13 @@ describe('approvals', () => {
 			log.runner('runner.approval_resolved', { requestId: 'r1', outcome: 'allowed' });
 		});
 		expect(only(events, 'request')).toMatchObject([{ outcome: 'denied', message: 'Keep it' }]);
-		expect(tool(events, 'one').asked).toBe(false);
+		expect(tool(events, 'one').approval).toBe('denied');
+	});
+
+	it('shows a request whose call is not in the window', () => {
+		const log = inTurn(asked);
+		const from = log.events.findIndex((event) => event.type === 'runner.approval_requested');
+		expect(only(log.events.slice(from), 'request')).toMatchObject([{ outcome: 'pending' }]);
 	});
 });
 
