@@ -144,7 +144,7 @@ describe('recovery', () => {
 		expect(recovery.todo).toEqual([]);
 	});
 
-	it('still finishes, after what waited before it; interrupts and decisions are moot', async () => {
+	it('does what waited; interrupts, decisions and finishes were for an agent that is gone', async () => {
 		const { recovery } = await recoverFrom(0, async (log) => {
 			await log.take(1, message('a'));
 			await log.take(2, { type: 'interrupt', commandId: 'b' });
@@ -158,6 +158,6 @@ describe('recovery', () => {
 			});
 			await log.take(4, { type: 'finish', commandId: 'd' });
 		});
-		expect(recovery.todo.map(({ num }) => num)).toEqual([1, 4]);
+		expect(recovery.todo.map(({ num }) => num)).toEqual([1]);
 	});
 });

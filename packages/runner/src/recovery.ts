@@ -55,10 +55,6 @@ const recoverCommand = async (
 	recovery: Recovery
 ): Promise<void> => {
 	const { num, command } = taken;
-	if (command.type === 'finish') {
-		recovery.todo.push({ ...taken, announced: false });
-		return;
-	}
 	if (command.type === 'message') {
 		const { commandId } = command;
 		const turn = turns.find((it) => it.commandId === commandId);
@@ -77,7 +73,8 @@ const recoverCommand = async (
 		if (!announced) deps.records.append('runner.turn_started', { commandId });
 		endTurn(turn ?? { commandId, startedN: 0, seen: true, ended: null }, deps);
 	}
-	// An interrupt or a decision was for a turn that is gone.
+	// An interrupt or a decision was for a turn that is gone, a finish for an agent that is: whoever
+	// resumes the session wants it to go on.
 	deps.commandLog.note({ step: 'done', num });
 };
 

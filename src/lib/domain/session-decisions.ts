@@ -16,7 +16,12 @@ export type ManagerEvent = {
 }[ManagerEventType];
 
 export type SessionCommand =
-	| { type: 'message'; commandId: string; text: string; from: 'person' | 'orchestrator' | 'manager' }
+	| {
+			type: 'message';
+			commandId: string;
+			text: string;
+			from: 'person' | 'orchestrator' | 'manager';
+	  }
 	| { type: 'interrupt'; commandId: string }
 	| {
 			type: 'decide';
@@ -55,7 +60,10 @@ const notLive = (state: SessionState): WireError =>
 		? wireError('session_not_live', 'The session is ending.', {
 				hint: 'Wait until it has ended, then resume it.'
 			})
-		: wireError('session_not_live', `The session is ${state.status === 'error' ? 'in error' : state.status}.`);
+		: wireError(
+				'session_not_live',
+				`The session is ${state.status === 'error' ? 'in error' : state.status}.`
+			);
 
 const startRequested = (
 	state: SessionState,
@@ -125,7 +133,9 @@ const retry: Decide<'retry'> = (state) => {
 const finish: Decide<'finish'> = (state, { commandId }) => {
 	if (!isLive(state.status)) return fail(notLive(state));
 	if (state.ending !== null) return nothingToDo();
-	const tell: RunnerCommand[] = state.asleep ? [] : [{ type: 'finish', commandId }];
+	// Without a runner there is nobody to tell: the session just ends.
+	const tell: RunnerCommand[] =
+		state.asleep || !state.runnerUp ? [] : [{ type: 'finish', commandId }];
 	return decided([{ type: 'session.finish_requested', payload: {} }], tell);
 };
 
@@ -154,8 +164,5 @@ const deciders: { [T in SessionCommand['type']]: Decide<T> } = {
 	purge
 };
 
-export const decide = (
-	state: SessionState,
-	command: SessionCommand
-): Result<Decision, WireError> =>
+export const decide = (state: SessionState, command: SessionCommand): Result<Decision, WireError> =>
 	(deciders[command.type] as Decide<typeof command.type>)(state, command as never);

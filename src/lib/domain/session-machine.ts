@@ -50,17 +50,22 @@ const inTurn = (state: SessionState): SessionState => {
 	return { ...state, status: 'waiting', waitingFor };
 };
 
+/** Between turns: nothing is open, nobody is asked. */
+const withoutTurn = (state: SessionState): SessionState => ({
+	...state,
+	openTurn: null,
+	settling: false,
+	pending: [],
+	openTools: []
+});
+
 /** Nothing of the agent runs any more. Messages that it has not begun stay queued for a resume. */
 const atEnd = (state: SessionState, status: SessionStatus): SessionState => ({
-	...state,
+	...withoutTurn(state),
 	status,
 	waitingFor: null,
 	asleep: false,
 	runnerUp: false,
-	openTurn: null,
-	settling: false,
-	pending: [],
-	openTools: [],
 	ending: null
 });
 
@@ -73,17 +78,13 @@ const withoutPending = (state: SessionState, requestId: string): SessionState =>
 
 const managerFolds: ManagerFolds = {
 	'session.start_requested': (state, { epoch }) => ({
-		...state,
+		...withoutTurn(state),
 		status: 'starting',
 		waitingFor: null,
 		desired: 'live',
 		epoch,
 		runnerUp: false,
 		asleep: false,
-		openTurn: null,
-		settling: false,
-		pending: [],
-		openTools: [],
 		error: null,
 		ending: null,
 		steps: freshSteps()
@@ -98,8 +99,12 @@ const managerFolds: ManagerFolds = {
 		withStep(state, step, (s) => ({ ...s, status: 'failed', durationMs })),
 	'worktree.created': (state, { baseCommit }) => ({ ...state, baseCommit }),
 	'sandbox.started': (state, { driver, limited }) => ({ ...state, driver, limited }),
-	'sandbox.exited': (state, { epoch }) =>
-		epoch === state.epoch ? { ...state, runnerUp: false } : state,
+	'sandbox.exited': (state, { epoch }) => {
+		if (epoch !== state.epoch) return state;
+		const gone = { ...state, runnerUp: false, exitedEpoch: epoch };
+		// Whatever the agent began while it was put to sleep ended with its sandbox.
+		return state.asleep ? atRest(withoutTurn(gone)) : gone;
+	},
 	'message.accepted': (state, { commandId }) => ({
 		...state,
 		queued: [...state.queued, commandId]
@@ -123,8 +128,7 @@ const managerFolds: ManagerFolds = {
 		const lifted = { ...state, limit: null };
 		return lifted.waitingFor === 'limit' ? atRest(lifted) : lifted;
 	},
-	'session.idled': (state) =>
-		atRest({ ...state, openTurn: null, settling: false, pending: [], openTools: [] }),
+	'session.idled': (state) => atRest(withoutTurn(state)),
 	'session.slept': (state) => ({ ...state, desired: 'asleep', asleep: true }),
 	'session.stop_requested': (state) => ({ ...state, desired: 'stopped', ending: 'stop' }),
 	'session.stopped': (state) => atEnd({ ...state, desired: 'stopped' }, 'stopped'),
@@ -143,23 +147,22 @@ const runnerFolds: RunnerFolds = {
 		const up = { ...state, runnerUp: true };
 		return up.queued.length === 0 && up.status === 'starting' ? atRest(up) : up;
 	},
-	'runner.turn_started': (state, { commandId }) =>
-		inTurn({
+	'runner.turn_started': (state, { commandId }) => {
+		const begun = {
 			...state,
-			openTurn: commandId,
-			settling: false,
 			turns: state.turns + 1,
-			limit: null,
 			queued: state.queued.filter((id) => id !== commandId)
-		}),
-	'runner.turn_ended': (state) => ({
-		...state,
-		openTurn: null,
-		settling: true,
-		pending: [],
-		openTools: [],
-		...(isLive(state.status) ? { status: 'running' as const, waitingFor: null } : {})
-	}),
+		};
+		// Said late, of a session that has ended: it is counted and does not come to life again.
+		if (!isLive(state.status)) return begun;
+		return inTurn({ ...begun, openTurn: commandId, settling: false, limit: null });
+	},
+	'runner.turn_ended': (state) => {
+		const ended = { ...withoutTurn(state), settling: true };
+		return isLive(state.status)
+			? { ...ended, status: 'running', waitingFor: null }
+			: { ...ended, settling: false };
+	},
 	'runner.approval_requested': (state, request, event) => {
 		if (state.openTurn === null || !isLive(state.status)) return state;
 		const { requestId, kind, toolName, title } = request;
@@ -168,10 +171,11 @@ const runnerFolds: RunnerFolds = {
 		return inTurn({ ...state, pending });
 	},
 	'runner.approval_resolved': (state, { requestId }) => withoutPending(state, requestId),
-	'runner.command_unknown_outcome': (state, { commandId }) => ({
-		...state,
-		queued: state.queued.filter((id) => id !== commandId)
-	})
+	'runner.command_unknown_outcome': (state, { commandId }) => {
+		const next = { ...state, queued: state.queued.filter((id) => id !== commandId) };
+		const nothingLeft = next.queued.length === 0 && next.openTurn === null && !next.settling;
+		return nothingLeft && next.runnerUp && isLive(next.status) ? atRest(next) : next;
+	}
 };
 
 const count = z.number().min(0).catch(0);

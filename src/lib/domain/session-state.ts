@@ -25,6 +25,8 @@ export interface SessionState {
 	epoch: number;
 	/** True from the runner's first word of this epoch until its sandbox is gone. */
 	runnerUp: boolean;
+	/** The newest epoch whose sandbox is known to be gone; 0 while none is. */
+	exitedEpoch: number;
 	asleep: boolean;
 	/** The turn that is open: its message, or null between turns. */
 	openTurn: string | null;
@@ -73,6 +75,7 @@ export const initialSessionState = (): SessionState => ({
 	desired: 'live',
 	epoch: 0,
 	runnerUp: false,
+	exitedEpoch: 0,
 	asleep: false,
 	openTurn: null,
 	settling: false,

@@ -76,6 +76,7 @@ export const createSessions = (options: AppSessionsOptions): AppSessions => {
 		newId: randomUUID,
 		findRepo: (id) => findRepo(db, id),
 		chooseDriver: drivers.choose,
+		doubtDriver: drivers.doubt,
 		drivers: drivers.all,
 		limits: {
 			cpus: config.sandboxCpus,

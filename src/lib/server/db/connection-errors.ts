@@ -86,3 +86,14 @@ export const databaseErrorMessage = (error: unknown): string => {
 	for (const { message } of chain(error)) if (message !== '') last = message;
 	return last === '' ? String(error) : last;
 };
+
+const UNIQUE_VIOLATION = '23505';
+
+/** The unique constraint that a write would have broken, or null if that was not the trouble. */
+export const violatedConstraint = (error: unknown): string | null => {
+	for (let cause = error; cause instanceof Error; cause = cause.cause) {
+		const { code, constraint } = cause as { code?: unknown; constraint?: unknown };
+		if (code === UNIQUE_VIOLATION && typeof constraint === 'string') return constraint;
+	}
+	return null;
+};

@@ -38,73 +38,95 @@ const connect = async (url: string, self: string): Promise<pg.Client> => {
 	return client;
 };
 
+interface Holder {
+	name: string;
+	/** Of its connection, on the server. */
+	backend: number;
+}
+
+const backendOf = (client: pg.Client): number | null =>
+	(client as unknown as { processID: number | null }).processID;
+
 /** null: we have it. Otherwise who has. */
-const tryLock = async (client: pg.Client): Promise<string | null> => {
+const tryLock = async (client: pg.Client): Promise<Holder | null> => {
 	const got = await client.query<{ got: boolean }>('select pg_try_advisory_lock($1) as got', [
 		LOCK
 	]);
 	if (got.rows[0]?.got) return null;
-	const holder = await client.query<{ name: string }>(
-		`select a.application_name as name from pg_locks l join pg_stat_activity a using (pid)
+	const holder = await client.query<Holder>(
+		`select a.application_name as name, a.pid as backend from pg_locks l join pg_stat_activity a using (pid)
 		where l.locktype = 'advisory' and l.granted
 			and (l.classid::bigint << 32 | l.objid::bigint) = $1
 			and l.database = (select oid from pg_database where datname = current_database())`,
 		[LOCK]
 	);
-	return holder.rows[0]?.name.slice(NAME_PREFIX.length) ?? 'another process';
+	const { name, backend } = holder.rows[0] ?? { name: '', backend: 0 };
+	return { name: name.slice(NAME_PREFIX.length) || 'another process', backend };
 };
 
-/** Errors: `database_unreachable`, also when another manager has the database. */
-export const acquireManagerLock = async ({
-	url,
-	self,
-	onLost
-}: ManagerLockOptions): Promise<Result<ManagerLock, WireError>> => {
-	let released = false;
-	let timer: NodeJS.Timeout | null = null;
-	let client: pg.Client;
+/** The lock once we have it: kept over lost connections, as long as nobody else takes it meanwhile. */
+class HeldLock implements ManagerLock {
+	readonly #options: ManagerLockOptions;
+	#client: pg.Client;
+	#released = false;
+	#timer: NodeJS.Timeout | null = null;
 
-	const keep = (held: pg.Client): void => {
-		client = held;
-		held.once('end', () => {
-			if (!released) timer = setTimeout(() => void again(), REACQUIRE_MS);
+	constructor(options: ManagerLockOptions, client: pg.Client) {
+		this.#options = options;
+		this.#client = client;
+		this.#keep(client);
+	}
+
+	async release(): Promise<void> {
+		this.#released = true;
+		if (this.#timer) clearTimeout(this.#timer);
+		await this.#client.end().catch(() => undefined);
+	}
+
+	#keep(client: pg.Client): void {
+		this.#client = client;
+		client.once('end', () => this.#againSoon());
+	}
+
+	#againSoon(): void {
+		if (this.#released) return;
+		this.#timer = setTimeout(() => {
+			this.#again().catch(() => this.#againSoon());
+		}, REACQUIRE_MS);
+	}
+
+	async #again(): Promise<void> {
+		const { url, self, onLost } = this.#options;
+		const client = await connect(url, self);
+		const holder = await tryLock(client).catch(async (cause: unknown) => {
+			await client.end().catch(() => undefined);
+			throw cause;
 		});
-	};
-	const again = async (): Promise<void> => {
-		try {
-			const next = await connect(url, self);
-			const holder = await tryLock(next);
-			if (holder !== null) {
-				await next.end();
-				if (!released) onLost(holder);
-				return;
-			}
-			keep(next);
-		} catch {
-			if (!released) timer = setTimeout(() => void again(), REACQUIRE_MS);
-		}
-	};
+		if (holder === null && !this.#released) return this.#keep(client);
+		// Our own lost connection, which the server has not noticed yet, is nobody else.
+		const isGhost = holder !== null && holder.backend === backendOf(this.#client);
+		if (isGhost) await client.query('select pg_terminate_backend($1)', [holder.backend]);
+		await client.end();
+		if (isGhost) this.#againSoon();
+		else if (holder !== null && !this.#released) onLost(holder.name);
+	}
+}
 
+/** Errors: `database_unreachable`, also when another manager has the database. */
+export const acquireManagerLock = async (
+	options: ManagerLockOptions
+): Promise<Result<ManagerLock, WireError>> => {
 	try {
-		const first = await connect(url, self);
-		const holder = await tryLock(first);
-		if (holder !== null) {
-			await first.end();
-			return fail(
-				wireError('database_unreachable', `This database is managed already, by ${holder}.`, {
-					hint: 'Open that one, stop it first, or give this one its own WORKSPACE_ROOT or DATABASE_URL.'
-				})
-			);
-		}
-		keep(first);
+		const client = await connect(options.url, options.self);
+		const holder = await tryLock(client);
+		if (holder === null) return ok(new HeldLock(options, client));
+		await client.end();
+		return fail(
+			wireError('database_unreachable', `This database is managed already, by ${holder.name}.`, {
+				hint: 'Open that one, stop it first, or give this one its own WORKSPACE_ROOT or DATABASE_URL.'
+			})
+		);
 	} catch (cause) {
 		return fail(wireError('database_unreachable', databaseErrorMessage(cause)));
 	}
-	return ok({
-		async release() {
-			released = true;
-			if (timer) clearTimeout(timer);
-			await client.end().catch(() => undefined);
-		}
-	});
 };

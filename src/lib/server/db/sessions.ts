@@ -1,5 +1,5 @@
 /** Session rows: made, listed, removed. Their events and state are written by `event-log.ts` alone. */
-import { and, asc, desc, eq, isNull, lte, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, inArray, isNull, lte, or, sql } from 'drizzle-orm';
 import type { SessionCounts } from '@agent-manager/protocol/repo.ts';
 import type { CommandId, RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import type { RunnerCommand } from '@agent-manager/protocol/runner-frames.ts';
@@ -17,6 +17,19 @@ export const findSession = async (db: Database, id: SessionId): Promise<SessionR
 	const [row] = await db.select().from(sessions).where(eq(sessions.id, id));
 	return row ?? null;
 };
+
+/** Live ones, and ones that an end or a purge is on its way for; newest first. */
+export const listUnfinishedSessions = (db: Database): Promise<SessionRow[]> =>
+	db
+		.select()
+		.from(sessions)
+		.where(
+			or(
+				inArray(sessions.status, ['starting', 'running', 'waiting']),
+				sql`${sessions.state}->>'ending' is not null`
+			)
+		)
+		.orderBy(desc(sessions.createdAt), asc(sessions.id));
 
 /** Newest first. */
 export const listSessions = (db: Database, repoId?: RepoId): Promise<SessionRow[]> =>
@@ -63,7 +76,12 @@ export const countSessions = async (db: Database): Promise<Map<string, SessionCo
 		const entry = counts.get(repoId) ?? noCounts();
 		counts.set(repoId, entry);
 		entry.total += count;
-		if (status === 'starting' || status === 'running' || status === 'waiting' || status === 'error') {
+		if (
+			status === 'starting' ||
+			status === 'running' ||
+			status === 'waiting' ||
+			status === 'error'
+		) {
 			entry[status] = count;
 		}
 	}
@@ -87,7 +105,8 @@ export const readRunnerCommands = async (
 		.where(
 			and(
 				eq(runnerCommands.sessionId, sessionId),
-				sql`${runnerCommands.num} > ${after}`
+				sql`${runnerCommands.num} > ${after}`,
+				isNull(runnerCommands.takenAt)
 			)
 		)
 		.orderBy(asc(runnerCommands.num));

@@ -70,12 +70,9 @@ const cleanText = (text: string, cleaner: Cleaner): string => {
 		cleaner.marks.add('nul');
 		clean = clean.replaceAll('\u0000', '\u2400');
 	}
-	if (LONE_SURROGATE.test(clean)) {
-		cleaner.marks.add('surrogate');
-		clean = clean.replace(LONE_SURROGATE, '\uFFFD');
-	}
-	LONE_SURROGATE.lastIndex = 0;
-	return clean;
+	const whole = clean.replace(LONE_SURROGATE, '\uFFFD');
+	if (whole !== clean) cleaner.marks.add('surrogate');
+	return whole;
 };
 
 const clean = (value: unknown, depth: number, cleaner: Cleaner): unknown => {
@@ -97,7 +94,9 @@ const clean = (value: unknown, depth: number, cleaner: Cleaner): unknown => {
 /** Keeps the shape that readers look at and cuts long strings, so that a page can still draw it. */
 const shorten = (value: unknown, limit: number): unknown => {
 	if (typeof value === 'string') {
-		return value.length <= limit ? value : `${value.slice(0, limit)}…`.replace(LONE_SURROGATE, '\uFFFD');
+		return value.length <= limit
+			? value
+			: `${value.slice(0, limit)}…`.replace(LONE_SURROGATE, '\uFFFD');
 	}
 	if (value === null || typeof value !== 'object') return value;
 	if (Array.isArray(value)) return value.slice(0, 200).map((child) => shorten(child, limit));
@@ -124,6 +123,17 @@ const stringifyOrNull = (payload: JsonObject): string | null => {
 		throw cause;
 	}
 };
+
+/** A sandbox's word for when it was: a moment that PostgreSQL can hold, or `now`. */
+export const storableTime = (ts: string, now: Date): string => {
+	const time = Date.parse(ts);
+	const isUsable = time >= 0 && time < Date.UTC(9999, 11, 31);
+	return (isUsable ? new Date(time) : now).toISOString();
+};
+
+/** A type is a name: what can't be stored in one is left out. */
+export const storableType = (type: string): string =>
+	type.replaceAll('\u0000', '').replace(LONE_SURROGATE, '') || 'unknown';
 
 export const toStorable = (payload: JsonObject): Storable => {
 	const plain = stringifyOrNull(payload);

@@ -42,12 +42,17 @@ export interface ImageBuild {
 	lastLine: string;
 }
 
+/** A build that failed is tried again by the first start after so long. */
+const REBUILD_MS = 10 * 60_000;
+
 /** A driver that was there is believed for so long; one that was not is asked each time. */
 const BELIEVE_MS = 15_000;
 
 export interface Drivers {
 	all(): readonly SandboxDriver[];
 	choose(before: DriverKind | null): Promise<Result<ChosenDriver, WireError>>;
+	/** A start with it has failed: it is asked anew before the next one. */
+	doubt(kind: DriverKind): void;
 	status(): Promise<DriverStatus[]>;
 	imageBuild(): ImageBuild | null;
 }
@@ -57,6 +62,7 @@ export const createDrivers = (options: DriverChoiceOptions): Drivers => {
 	const drivers = docker ? [docker, bubblewrap] : [bubblewrap];
 	const believed = new Map<DriverKind, { check: DriverCheck; atMs: number }>();
 	let build: ImageBuild | null = null;
+	let failedAtMs = 0;
 
 	const check = async (driver: SandboxDriver): Promise<DriverCheck> => {
 		const known = believed.get(driver.kind);
@@ -69,17 +75,23 @@ export const createDrivers = (options: DriverChoiceOptions): Drivers => {
 
 	const buildInBackground = (): void => {
 		if (build?.state === 'building') return;
+		if (build?.state === 'failed' && nowMs() - failedAtMs < REBUILD_MS) return;
 		build = { state: 'building', lastLine: 'starting' };
 		logger.info('building the sandbox image; new sessions use bubblewrap until it is there');
-		void buildImage((lastLine) => {
+		const ended = (problem: string | null): void => {
+			build = problem === null ? null : { state: 'failed', lastLine: problem };
+			failedAtMs = nowMs();
+			if (problem === null) logger.info('the sandbox image is built');
+			else logger.warn({ problem }, 'the sandbox image could not be built');
+			onChange();
+		};
+		buildImage((lastLine) => {
 			build = { state: 'building', lastLine };
 			onChange();
-		}).then((built) => {
-			build = built.ok ? null : { state: 'failed', lastLine: built.error.message };
-			if (built.ok) logger.info('the sandbox image is built');
-			else logger.warn({ error: built.error }, 'the sandbox image could not be built');
-			onChange();
-		});
+		}).then(
+			(built) => ended(built.ok ? null : built.error.message),
+			(cause: unknown) => ended(cause instanceof Error ? cause.message : String(cause))
+		);
 	};
 
 	const order = (before: DriverKind | null): SandboxDriver[] => {
@@ -89,6 +101,7 @@ export const createDrivers = (options: DriverChoiceOptions): Drivers => {
 
 	return {
 		all: () => drivers,
+		doubt: (kind) => void believed.delete(kind),
 		imageBuild: () => build,
 		async choose(before) {
 			const problems: WireError[] = [];
@@ -99,7 +112,7 @@ export const createDrivers = (options: DriverChoiceOptions): Drivers => {
 					return ok({ driver, notes });
 				}
 				if (problem) problems.push(problem);
-				if (problem?.code === 'sandbox_image_missing' && build === null) buildInBackground();
+				if (problem?.code === 'sandbox_image_missing') buildInBackground();
 			}
 			const hints = problems.flatMap(({ hint }) => hint ?? []);
 			return fail(

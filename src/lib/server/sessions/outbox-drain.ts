@@ -8,12 +8,15 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { SessionId } from '@agent-manager/protocol/ids.ts';
 import { outboxRecordSchema, type OutboxRecord } from '@agent-manager/protocol/runner-frames.ts';
+import { isTransient } from '#lib/server/db/connection-errors.ts';
 import { decodeRecord, segmentFirstN } from '@agent-manager/runner/outbox-codec.ts';
 import type { SessionLog } from './session-log.ts';
 
 /** A segment rolls at a fraction of this; more was not written by our runner. */
 const SEGMENT_MAX_BYTES = 128 * 1_048_576;
 const SEGMENTS_MAX = 1_000;
+/** Of all segments: far more than a runner keeps before it holds its agent up. */
+const TOTAL_MAX_BYTES = 1_024 * 1_048_576;
 const BATCH = 500;
 
 const openHostile = async (path: string): Promise<FileHandle | null> => {
@@ -47,17 +50,47 @@ const parseSegment = (bytes: Buffer): OutboxRecord[] => {
 	}
 };
 
-const readSegment = async (path: string): Promise<OutboxRecord[]> => {
+const readSegment = async (path: string): Promise<{ records: OutboxRecord[]; bytes: number }> => {
 	const file = await openHostile(path);
-	if (!file) return [];
+	if (!file) return { records: [], bytes: 0 };
 	try {
-		return parseSegment(await file.readFile());
+		const content = await file.readFile();
+		return { records: parseSegment(content), bytes: content.length };
 	} finally {
 		await file.close();
 	}
 };
 
-/** Returns how many events were new. */
+/** Ingests one segment's records; false when the ones before them are missing. */
+const drainSegment = async (
+	log: SessionLog,
+	sessionId: SessionId,
+	epoch: number,
+	records: readonly OutboxRecord[]
+): Promise<boolean> => {
+	for (let at = 0; at < records.length; at += BATCH) {
+		const result = await log.ingest(sessionId, epoch, records.slice(at, at + BATCH));
+		if (!('ackedN' in result)) return false;
+	}
+	return true;
+};
+
+const listSegments = async (folder: string): Promise<string[]> => {
+	const isFolder = await lstat(folder).then(
+		(found) => found.isDirectory(),
+		() => false
+	);
+	const names = isFolder ? await readdir(folder).catch(() => []) : [];
+	return names
+		.filter((name) => segmentFirstN(name) !== null)
+		.sort()
+		.slice(0, SEGMENTS_MAX);
+};
+
+/**
+ * Returns how many events were new. Throws only what another try may mend: a record that can't be
+ * stored must not keep its session from ending.
+ */
 export const drainOutbox = async (
 	log: SessionLog,
 	logger: Logger,
@@ -66,24 +99,19 @@ export const drainOutbox = async (
 	sessionFolder: string
 ): Promise<number> => {
 	const folder = join(sessionFolder, 'outbox');
-	const isFolder = await lstat(folder).then(
-		(found) => found.isDirectory(),
-		() => false
-	);
-	const names = isFolder ? await readdir(folder) : [];
-	const segments = names
-		.filter((name) => segmentFirstN(name) !== null)
-		.sort()
-		.slice(0, SEGMENTS_MAX);
 	const before = (await log.find(sessionId))?.position.lastN ?? 0;
-	const records = (
-		await Promise.all(segments.map((name) => readSegment(join(folder, name))))
-	).flat();
-	for (let at = 0; at < records.length; at += BATCH) {
-		const result = await log.ingest(sessionId, epoch, records.slice(at, at + BATCH));
-		if ('ackedN' in result) continue;
-		logger.warn({ sessionId, result }, 'the outbox of a dead sandbox has a hole');
-		break;
+	try {
+		let bytesLeft = TOTAL_MAX_BYTES;
+		for (const name of await listSegments(folder)) {
+			const { records, bytes } = await readSegment(join(folder, name));
+			bytesLeft -= bytes;
+			if (bytesLeft >= 0 && (await drainSegment(log, sessionId, epoch, records))) continue;
+			logger.warn({ sessionId, name }, 'the outbox of a dead sandbox has a hole or no end');
+			break;
+		}
+	} catch (cause) {
+		if (isTransient(cause)) throw cause;
+		logger.error({ err: cause, sessionId }, 'the outbox of a dead sandbox was not taken in');
 	}
 	const after = (await log.find(sessionId))?.position.lastN ?? before;
 	return after - before;

@@ -6,7 +6,8 @@
 import type { SessionId } from '@agent-manager/protocol/ids.ts';
 import { isLive } from '#lib/domain/session-machine.ts';
 import type { RunningSandbox } from '#lib/server/runner/sandbox/driver.ts';
-import { collectCommits, endSandbox, failDeadSandbox, purgeSession } from './session-end.ts';
+import { COLLECT_MS, collectCommits } from './collect-commits.ts';
+import { endSandbox, failDeadSandbox, purgeSession } from './session-end.ts';
 import type { SessionContext } from './session-context.ts';
 import { SessionRuntime } from './session-runtime.ts';
 import { startSession } from './session-start.ts';
@@ -49,6 +50,12 @@ export class Reconciler {
 		return this.#works.get(sessionId)?.runtime ?? null;
 	}
 
+	/** A sandbox is in hand, or a step is on its way that may make one or end one. */
+	isAtWork(sessionId: SessionId): boolean {
+		const work = this.#works.get(sessionId);
+		return work !== undefined && (work.busy || work.runtime.sandbox !== null);
+	}
+
 	runtimes(): SessionRuntime[] {
 		return [...this.#works.values()].map(({ runtime }) => runtime);
 	}
@@ -76,9 +83,11 @@ export class Reconciler {
 		work.running = this.#run(sessionId, work);
 	}
 
-	/** Ends a start that is on its way, so that what is wanted instead happens at once. */
-	interruptStart(sessionId: SessionId): void {
-		this.#works.get(sessionId)?.runtime.starting?.abort();
+	/** Breaks off what takes long, so that what is wanted instead happens at once. */
+	breakOff(sessionId: SessionId): void {
+		const runtime = this.#works.get(sessionId)?.runtime;
+		runtime?.starting?.abort();
+		runtime?.collecting?.abort();
 	}
 
 	/** Leaves every sandbox running and stops looking. */
@@ -86,6 +95,7 @@ export class Reconciler {
 		this.#stopped = true;
 		for (const { runtime, retry, finishTimer } of this.#works.values()) {
 			runtime.starting?.abort();
+			runtime.collecting?.abort();
 			if (retry) clearTimeout(retry);
 			if (finishTimer) clearTimeout(finishTimer);
 		}
@@ -142,6 +152,8 @@ export class Reconciler {
 	async #step(cell: SessionCell, work: Work): Promise<boolean> {
 		const { runtime } = work;
 		const { state } = cell;
+		// A sandbox that can't be looked for may run: nobody says that it has ended.
+		if (!runtime.sandbox && isLive(state.status) && this.#unknown(cell)) return false;
 		switch (state.desired) {
 			case 'purged':
 				await purgeSession(this.#context, cell, runtime);
@@ -174,21 +186,20 @@ export class Reconciler {
 			return true;
 		}
 		if (!sandbox) {
-			if (this.#unknown(cell)) return false;
 			if (state.status === 'starting') return this.#start(cell, runtime);
 			await failDeadSandbox(this.#context, cell, runtime, { cause: 'lost', exitCode: null });
 			return true;
 		}
-		if (state.settling) return this.#settleTurn(cell);
+		if (state.settling) return this.#settleTurn(cell, runtime);
 		return false;
 	}
 
 	/** The turn's commits come in before a person is told that it is over. */
-	async #settleTurn(cell: SessionCell): Promise<boolean> {
+	async #settleTurn(cell: SessionCell, runtime: SessionRuntime): Promise<boolean> {
 		const { epoch, turns } = cell.state;
-		await collectCommits(this.#context, cell);
+		await collectCommits(this.#context, cell, runtime, COLLECT_MS);
 		await this.#context.log.record(cell.id, (state) =>
-			state.settling && state.epoch === epoch && state.turns === turns
+			state.settling && state.desired === 'live' && state.epoch === epoch && state.turns === turns
 				? [{ type: 'session.settled', payload: {} }]
 				: []
 		);
@@ -221,7 +232,7 @@ export class Reconciler {
 			// The runner has the command: it ends its agent when the turn is over, and itself.
 			if (state.openTurn === null && state.queued.length === 0) {
 				work.finishTimer ??= setTimeout(() => {
-					if (runtime.sandbox === sandbox) void sandbox.running.stop(0);
+					if (runtime.sandbox === sandbox) this.#stopQuietly(sandbox.running);
 				}, FINISH_GRACE_MS);
 			}
 			return false;
@@ -231,6 +242,12 @@ export class Reconciler {
 		if (sandbox) await endSandbox(this.#context, cell, runtime);
 		await this.#settleEnd(cell, 'session.finished');
 		return false;
+	}
+
+	#stopQuietly(running: RunningSandbox): void {
+		running.stop(0).catch((cause: unknown) => {
+			this.#context.logger.warn({ err: cause, ref: running.ref }, 'a sandbox was not stopped');
+		});
 	}
 
 	async #settleEnd(cell: SessionCell, type: 'session.stopped' | 'session.finished'): Promise<void> {

@@ -4,21 +4,29 @@
  */
 import type { WebSocket } from 'ws';
 import type { Logger } from 'pino';
-import type { Delta } from '@agent-manager/protocol/delta.ts';
 import type { SessionId } from '@agent-manager/protocol/ids.ts';
-import { OLDEST_RUNNER_VERSION, PROTOCOL_VERSION } from '@agent-manager/protocol/protocol-version.ts';
+import {
+	OLDEST_RUNNER_VERSION,
+	PROTOCOL_VERSION
+} from '@agent-manager/protocol/protocol-version.ts';
 import {
 	RUNNER_CLOSE,
 	runnerToManagerSchema,
 	type AgentOptions,
 	type ManagerToRunner,
-	type OutboxRecord,
 	type RunnerToManager
 } from '@agent-manager/protocol/runner-frames.ts';
-import { markCommandsTaken, readRunnerCommands, type NumberedCommand } from '#lib/server/db/sessions.ts';
+import {
+	markCommandsTaken,
+	readRunnerCommands,
+	type NumberedCommand
+} from '#lib/server/db/sessions.ts';
 import type { Database } from '#lib/server/db/client.ts';
+import { CommandFeed } from './command-feed.ts';
+import { DeltaGate } from './delta-gate.ts';
 import type { Hub } from './hub.ts';
 import type { Partials } from './partials.ts';
+import { RecordIntake } from './record-intake.ts';
 import type { SessionLog } from './session-log.ts';
 
 export interface RunnerConnectionOptions {
@@ -39,31 +47,28 @@ export interface RunnerConnectionOptions {
 	backOff: (attempt: number) => Promise<void>;
 }
 
-/** Records in one write: enough to be quick, few enough to stay short. */
-const BATCH_MAX = 500;
-/** Records that wait here; above it the socket is not read until the database has caught up. */
-const WAITING_MAX = 2_000;
-
 type Hello = Extract<RunnerToManager, { kind: 'hello' }>;
 
 export class RunnerConnection {
 	readonly #options: RunnerConnectionOptions;
-	#waiting: OutboxRecord[] = [];
-	#ingesting = false;
-	#ready = false;
-	#lastSentCommand = 0;
+	readonly #intake: RecordIntake;
+	readonly #gate: DeltaGate;
+	/** null until the runner is welcome. */
+	#feed: CommandFeed | null = null;
+	#greeted = false;
 	#committedN = 0;
-	#deltas: { afterN: number; deltas: Delta[] }[] = [];
 	readonly #probes = new Map<string, (result: { turnOpen: boolean; openTools: number }) => void>();
 
 	constructor(options: RunnerConnectionOptions) {
 		this.#options = options;
-		const { ws, logger } = options;
+		this.#gate = this.#makeGate();
+		this.#intake = this.#makeIntake();
+		const { ws, logger, sessionId } = options;
 		ws.on('message', (data, isBinary) => {
 			try {
-				this.#receive(data.toString(), isBinary);
+				this.#receive((data as Buffer).toString(), isBinary);
 			} catch (cause) {
-				logger.warn({ err: cause, sessionId: options.sessionId }, 'runner frame refused');
+				logger.warn({ err: cause, sessionId }, 'runner frame refused');
 				ws.close(RUNNER_CLOSE.protocol, 'the frame could not be read');
 			}
 		});
@@ -75,14 +80,9 @@ export class RunnerConnection {
 		return this.#options.epoch;
 	}
 
-	/** Sends commands that were just committed; the ones it did not see follow with the next welcome. */
+	/** Sends commands that were just committed; before the welcome they are read with it. */
 	deliver(commands: readonly NumberedCommand[]): void {
-		if (!this.#ready) return;
-		for (const { num, command } of commands) {
-			if (num <= this.#lastSentCommand) continue;
-			this.#lastSentCommand = num;
-			this.#send({ kind: 'command', num, command });
-		}
+		this.#feed?.deliver(commands);
 	}
 
 	/** Asks the runner whether a turn is open; rejects when the signal aborts. */
@@ -101,6 +101,38 @@ export class RunnerConnection {
 		this.#options.ws.close(code, reason);
 	}
 
+	#makeGate(): DeltaGate {
+		const { hub, log, partials, sessionId } = this.#options;
+		return new DeltaGate({
+			partials,
+			onDelta: (delta) => {
+				const head = log.head(sessionId);
+				hub.publishSession(sessionId, { type: 'delta', delta, json: JSON.stringify(delta), head });
+			},
+			onPartials: () => hub.publishSession(sessionId, { type: 'partials' }),
+			askForWhole: () => this.#send({ kind: 'partial_request' })
+		});
+	}
+
+	#makeIntake(): RecordIntake {
+		const { ws, log, sessionId, epoch, logger, backOff } = this.#options;
+		return new RecordIntake({
+			ingest: (records) => log.ingest(sessionId, epoch, records),
+			isOver: () => ws.readyState !== ws.OPEN,
+			onCommitted: (n) => {
+				this.#committedN = n;
+				this.#send({ kind: 'ack', n });
+				this.#gate.release(n);
+			},
+			onHole: (expectedN) => this.#send({ kind: 'nack', expectedN }),
+			onFenced: () => ws.close(RUNNER_CLOSE.fenced, 'a newer runner has taken over'),
+			pause: () => ws.pause(),
+			resume: () => ws.resume(),
+			backOff,
+			logger: logger.child({ sessionId })
+		});
+	}
+
 	#send(frame: ManagerToRunner): void {
 		if (this.#options.ws.readyState === this.#options.ws.OPEN) {
 			this.#options.ws.send(JSON.stringify(frame));
@@ -110,26 +142,23 @@ export class RunnerConnection {
 	#receive(text: string, isBinary: boolean): void {
 		if (isBinary) throw new Error('binary frames are not spoken here');
 		const frame = runnerToManagerSchema.parse(JSON.parse(text));
-		if (frame.kind === 'hello') return void this.#welcome(frame);
-		if (!this.#ready) throw new Error('hello comes first');
+		if (frame.kind === 'hello') {
+			if (this.#greeted) throw new Error('hello comes once');
+			this.#greeted = true;
+			return void this.#welcome(frame);
+		}
+		if (!this.#feed) throw new Error('hello comes first');
+		const { length } = text;
 		switch (frame.kind) {
 			case 'records':
-				this.#waiting.push(...frame.records);
-				if (this.#waiting.length > WAITING_MAX) this.#options.ws.pause();
-				void this.#ingest();
-				return;
+				return this.#intake.push({ records: frame.records, length });
 			case 'delta':
 				this.#options.onActivity();
-				this.#deltas.push({ afterN: frame.afterN, deltas: frame.deltas });
-				this.#releaseDeltas();
-				return;
+				return this.#gate.push({ ...frame, length }, this.#committedN);
 			case 'partial':
-				this.#options.partials.replace(frame.partials);
-				this.#options.hub.publishSession(this.#options.sessionId, { type: 'partials' });
-				return;
+				return this.#gate.push({ ...frame, length }, this.#committedN);
 			case 'command_ack':
-				void this.#commandTaken(frame.num);
-				return;
+				return void this.#commandTaken(frame.num);
 			case 'probe_result':
 				this.#probes.get(frame.probeId)?.(frame);
 				this.#probes.delete(frame.probeId);
@@ -138,7 +167,7 @@ export class RunnerConnection {
 	}
 
 	async #welcome(hello: Hello): Promise<void> {
-		const { ws, sessionId, epoch, log, db, logger, agentOptions, onHello } = this.#options;
+		const { ws, sessionId, epoch, log, logger, agentOptions, onHello } = this.#options;
 		if (hello.v < OLDEST_RUNNER_VERSION || hello.v > PROTOCOL_VERSION) {
 			return ws.close(RUNNER_CLOSE.protocol, 'protocol version not supported');
 		}
@@ -152,66 +181,26 @@ export class RunnerConnection {
 			}
 			this.#committedN = cell.position.lastN;
 			this.#send({ kind: 'welcome', v: PROTOCOL_VERSION, ackedN: this.#committedN, agent });
-			this.#lastSentCommand = hello.lastCommand;
-			this.#ready = true;
+			this.#feed = this.#makeFeed(hello.lastCommand);
 			onHello();
-			if (cell.position.lastCommand > hello.lastCommand) {
-				this.deliver(await readRunnerCommands(db, sessionId, hello.lastCommand));
-			}
+			if (cell.position.lastCommand > hello.lastCommand) this.#feed.catchUp();
 		} catch (cause) {
 			logger.warn({ err: cause, sessionId }, 'welcome failed');
 			ws.close(RUNNER_CLOSE.goingAway, 'try again');
 		}
 	}
 
-	/** One at a time, in order; while the database is away the records wait in the runner's outbox. */
-	async #ingest(): Promise<void> {
-		if (this.#ingesting) return;
-		this.#ingesting = true;
-		const { ws, sessionId, epoch, log, logger, backOff } = this.#options;
-		let attempt = 0;
-		while (this.#waiting.length > 0 && ws.readyState === ws.OPEN) {
-			const batch = this.#waiting.slice(0, BATCH_MAX);
-			try {
-				const result = await log.ingest(sessionId, epoch, batch);
-				attempt = 0;
-				if ('fenced' in result) {
-					ws.close(RUNNER_CLOSE.fenced, 'a newer runner has taken over');
-					break;
-				}
-				if ('expectedN' in result) {
-					this.#waiting = [];
-					this.#send({ kind: 'nack', expectedN: result.expectedN });
-					break;
-				}
-				this.#waiting.splice(0, batch.length);
-				this.#committedN = result.ackedN;
-				this.#send({ kind: 'ack', n: result.ackedN });
-				this.#releaseDeltas();
-			} catch (cause) {
-				logger.warn({ err: cause, sessionId, attempt }, 'events could not be committed');
-				await backOff(attempt++);
+	#makeFeed(lastTaken: number): CommandFeed {
+		const { ws, db, log, sessionId, logger } = this.#options;
+		return new CommandFeed(lastTaken, {
+			readAfter: (num) => readRunnerCommands(db, sessionId, num),
+			state: async () => (await log.find(sessionId))?.state ?? null,
+			send: ({ num, command }) => this.#send({ kind: 'command', num, command }),
+			onFailure: (cause) => {
+				logger.warn({ err: cause, sessionId }, 'commands could not be read');
+				ws.close(RUNNER_CLOSE.goingAway, 'try again');
 			}
-			if (this.#waiting.length <= WAITING_MAX / 2) ws.resume();
-		}
-		this.#ingesting = false;
-		ws.resume();
-	}
-
-	/** A delta never overtakes a stored event: it waits for the record that it follows. */
-	#releaseDeltas(): void {
-		const { hub, log, partials, sessionId } = this.#options;
-		while (this.#deltas[0] && this.#deltas[0].afterN <= this.#committedN) {
-			const group = this.#deltas.shift();
-			const head = log.head(sessionId);
-			for (const delta of group?.deltas ?? []) {
-				if (!partials.apply(delta)) {
-					this.#deltas = [];
-					return this.#send({ kind: 'partial_request' });
-				}
-				hub.publishSession(sessionId, { type: 'delta', delta, json: JSON.stringify(delta), head });
-			}
-		}
+		});
 	}
 
 	async #commandTaken(num: number): Promise<void> {

@@ -40,6 +40,8 @@ export interface SessionContext {
 	findRepo: (id: RepoId) => Promise<RepoRow | null>;
 	/** The driver for a new sandbox; an earlier start's kind is kept while it can be had. */
 	chooseDriver: (before: DriverKind | null) => Promise<Result<DriverChoice, WireError>>;
+	/** A start with this driver has failed. */
+	doubtDriver: (kind: DriverKind) => void;
 	drivers: () => readonly SandboxDriver[];
 	workspaceRoot: string;
 	/** Id of this workspace's instance, on every label. */

@@ -11,6 +11,7 @@ import { evolve } from '#lib/domain/session-machine.ts';
 import { initialSessionState } from '#lib/domain/session-state.ts';
 import type { ManagerEvent } from '#lib/domain/session-decisions.ts';
 import type { Database } from '#lib/server/db/client.ts';
+import { violatedConstraint } from '#lib/server/db/connection-errors.ts';
 import { appendEvents } from '#lib/server/db/event-log.ts';
 import type { RepoRow } from '#lib/server/db/repos.ts';
 import {
@@ -47,14 +48,6 @@ export const titleOf = (prompt: string): string => {
 	return `${cut.slice(0, Math.max(cut.lastIndexOf(' '), TITLE_MAX / 2)).trimEnd()}…`;
 };
 
-const constraintOf = (cause: unknown): string | null => {
-	for (let error = cause; error instanceof Error; error = error.cause) {
-		const { code, constraint } = error as { code?: unknown; constraint?: unknown };
-		if (code === '23505' && typeof constraint === 'string') return constraint;
-	}
-	return null;
-};
-
 interface Draft {
 	row: SessionRow;
 	events: SessionEvent[];
@@ -72,12 +65,31 @@ export class SessionCreation {
 		request: StartSession,
 		command: CommandRequest
 	): Promise<Result<JsonObject, WireError>> {
-		const known = await findReceipt(this.#options.db, command.id);
-		if (known) {
-			return known.requestHash === command.requestHash
-				? ok(known.answer)
-				: fail(wireError('idempotency_conflict', 'This idempotency key was used for another request.'));
-		}
+		const known = await this.#knownAnswer(command);
+		if (known) return known;
+		const created = await this.#createNew(repoId, request, command);
+		// The same request may have come twice at once: then the other one is what it was refused for.
+		return created.ok ? created : ((await this.#knownAnswer(command)) ?? created);
+	}
+
+	async #knownAnswer({
+		id,
+		requestHash
+	}: CommandRequest): Promise<Result<JsonObject, WireError> | null> {
+		const receipt = await findReceipt(this.#options.db, id);
+		if (!receipt) return null;
+		return receipt.requestHash === requestHash
+			? ok(receipt.answer)
+			: fail(
+					wireError('idempotency_conflict', 'This idempotency key was used for another request.')
+				);
+	}
+
+	async #createNew(
+		repoId: RepoId,
+		request: StartSession,
+		command: CommandRequest
+	): Promise<Result<JsonObject, WireError>> {
 		const repo = await this.#options.findRepo(repoId);
 		if (!repo) return fail(wireError('repo_not_found', 'There is no repo with this id.'));
 		const checked = await this.#check(repo, request);
@@ -136,14 +148,12 @@ export class SessionCreation {
 			},
 			{ type: 'session.start_requested', payload: { reason: 'created', epoch: 1 } }
 		];
-		const events = facts.map(
-			(fact, index): SessionEvent => ({
-				seq: index + 1,
-				ts: now.toISOString(),
-				source: 'manager',
-				...fact
-			})
-		);
+		const events = facts.map((fact, index): SessionEvent => ({
+			seq: index + 1,
+			ts: now.toISOString(),
+			source: 'manager',
+			...fact
+		}));
 		const row: SessionRow = {
 			id,
 			repoId: repo.id,
@@ -199,7 +209,7 @@ export class SessionCreation {
 				});
 			});
 		} catch (cause) {
-			return this.#refused(cause, repoId, row.branchName, command);
+			return this.#refused(cause, repoId, row.branchName);
 		}
 		const stored = await findSession(this.#options.db, cell.id);
 		if (stored) this.#options.onCreated(stored);
@@ -209,17 +219,11 @@ export class SessionCreation {
 	async #refused(
 		cause: unknown,
 		repoId: RepoId,
-		branchName: string,
-		command: CommandRequest
-	): Promise<Result<JsonObject, WireError>> {
-		switch (constraintOf(cause)) {
-			case 'commands_pkey': {
-				const receipt = await findReceipt(this.#options.db, command.id);
-				if (receipt?.requestHash === command.requestHash) return ok(receipt.answer);
-				return fail(
-					wireError('idempotency_conflict', 'This idempotency key was used for another request.')
-				);
-			}
+		branchName: string
+	): Promise<Result<never, WireError>> {
+		switch (violatedConstraint(cause)) {
+			case 'commands_pkey':
+				return fail(wireError('internal', 'The receipt is gone.'));
 			case 'sessions_branch':
 				return fail(this.#branchExists(branchName));
 			case 'sessions_live_orchestrator': {

@@ -2,12 +2,16 @@
  * The ways a sandbox goes: asked to by a stop, a finish, a sleep or a purge, or by itself. What it
  * wrote and committed is taken in first, whatever the cause.
  */
+import { existsSync } from 'node:fs';
 import type { SandboxExit } from '#lib/server/runner/sandbox/driver.ts';
-import type { WireError } from '@agent-manager/protocol/errors.ts';
+import type { ErrorCode, WireError } from '@agent-manager/protocol/errors.ts';
 import type { Result } from '#lib/domain/result.ts';
 import type { ManagerEvent } from '#lib/domain/session-decisions.ts';
 import { wireError } from '#lib/domain/errors.ts';
+import { isLive } from '#lib/domain/session-machine.ts';
+import type { SessionState } from '#lib/domain/session-state.ts';
 import { deleteSession } from '#lib/server/db/sessions.ts';
+import { COLLECT_AT_END_MS, COLLECT_MS, collectCommits } from './collect-commits.ts';
 import { drainOutbox } from './outbox-drain.ts';
 import type { SessionContext } from './session-context.ts';
 import { sessionPaths } from './session-paths.ts';
@@ -18,27 +22,10 @@ import type { SessionCell } from './session-view.ts';
 const STOP_GRACE_MS = 4_000;
 const LOG_LINES = 30;
 
-/** Fetches the branch's commits into the mirror and says so; a failure is said too. */
-export const collectCommits = async (context: SessionContext, cell: SessionCell): Promise<void> => {
-	const repo = await context.findRepo(cell.repoId);
-	if (!repo || cell.state.baseCommit === null) return;
-	const paths = sessionPaths(context.workspaceRoot, cell.id);
-	const collected = await context.git.collect(repo, cell, paths.worktree);
-	if (collected.ok) {
-		const { value } = collected;
-		await context.log.record(cell.id, (state) =>
-			value === null || value.head === state.headCommit
-				? []
-				: [{ type: 'commits.collected', payload: value }]
-		);
-		return;
-	}
-	await context.log.record(cell.id, () => [
-		{ type: 'commits.collect_failed', payload: { error: collected.error } }
-	]);
-};
-
-/** Ends the session's sandbox if there is one, and takes in what it left. */
+/**
+ * Ends the session's sandbox if there is one, and takes in what it left. Taken again after a crash in
+ * its middle, it tells nothing twice.
+ */
 export const endSandbox = async (
 	context: SessionContext,
 	cell: SessionCell,
@@ -49,27 +36,49 @@ export const endSandbox = async (
 		sandbox.stopping = true;
 		if (!sandbox.exit) await sandbox.running.stop(STOP_GRACE_MS);
 		const exit = sandbox.exit ?? (await sandbox.running.exited);
-		await takeIn(context, cell, runtime, exit, true);
+		await recordExit(context, cell, runtime, { ...exit, expected: true }, () => []);
+		await collectCommits(context, cell, runtime, COLLECT_AT_END_MS);
+		await removeSandbox(context, cell, runtime);
 	}
 	await context.door.close(cell.id);
 };
 
-/** Everything a sandbox that is gone has left: its outbox, its commits, and the fact itself. */
-export const takeIn = async (
+type Exit = SandboxExit & { expected: boolean };
+
+/** What a dead sandbox wrote and said last, that it is gone, and what follows from that: at once. */
+const recordExit = async (
 	context: SessionContext,
 	cell: SessionCell,
 	runtime: SessionRuntime,
-	exit: SandboxExit,
-	expected: boolean
+	exit: Exit,
+	then: (state: SessionState) => ManagerEvent[]
 ): Promise<void> => {
-	const paths = sessionPaths(context.workspaceRoot, cell.id);
+	const { sessionFolder } = sessionPaths(context.workspaceRoot, cell.id);
 	const epoch = runtime.sandbox?.epoch ?? cell.state.epoch;
-	await drainOutbox(context.log, context.logger, cell.id, epoch, paths.sessionFolder);
-	await recordPartials(context, cell, runtime);
-	await context.log.record(cell.id, () => [
-		{ type: 'sandbox.exited', payload: { epoch, ...exit, expected } }
+	await drainOutbox(context.log, context.logger, cell.id, epoch, sessionFolder);
+	// What was being said is kept: the runner can't say it any more.
+	const cutOff = runtime.partials.list().map(({ messageId, blocks }): ManagerEvent => ({
+		type: 'message.cut_off',
+		payload: { messageId, blocks }
+	}));
+	const { cause, exitCode, expected } = exit;
+	await context.log.record(cell.id, (state) => [
+		...(state.exitedEpoch >= epoch
+			? []
+			: [
+					...cutOff,
+					{ type: 'sandbox.exited' as const, payload: { epoch, cause, exitCode, expected } }
+				]),
+		...then(state)
 	]);
-	await collectCommits(context, cell);
+	runtime.partials.clear();
+};
+
+const removeSandbox = async (
+	context: SessionContext,
+	cell: SessionCell,
+	runtime: SessionRuntime
+): Promise<void> => {
 	if (runtime.sandbox) {
 		const removed = await driverOf(context, runtime)?.remove(runtime.sandbox.running.ref);
 		if (removed && !removed.ok) {
@@ -79,33 +88,11 @@ export const takeIn = async (
 	runtime.sandbox = null;
 };
 
-/** What was being said when the sandbox died is kept: the runner can't say it any more. */
-const recordPartials = async (
-	context: SessionContext,
-	cell: SessionCell,
-	runtime: SessionRuntime
-): Promise<void> => {
-	const events = runtime.partials.list().map(({ messageId, blocks }): ManagerEvent => ({
-		type: 'message.cut_off',
-		payload: { messageId, blocks }
-	}));
-	runtime.partials.clear();
-	if (events.length > 0) await context.log.record(cell.id, () => events);
-};
-
 const driverOf = (context: SessionContext, runtime: SessionRuntime) =>
 	context.drivers().find((driver) => driver.kind === runtime.sandbox?.running.ref.kind);
 
-/** Says why a sandbox that nobody asked to end is gone, in words that help. */
-export const failDeadSandbox = async (
-	context: SessionContext,
-	cell: SessionCell,
-	runtime: SessionRuntime,
-	exit: SandboxExit
-): Promise<void> => {
-	const logLines = (await runtime.sandbox?.running.logs(LOG_LINES)) ?? [];
-	await takeIn(context, cell, runtime, exit, false);
-	await context.door.close(cell.id);
+/** Why a sandbox that nobody asked to end is gone, in words that help. */
+const describeDeath = (exit: SandboxExit, agentError: string | null, log: string[]): WireError => {
 	const causes: Record<SandboxExit['cause'], string> = {
 		exited: `The sandbox ended by itself with code ${exit.exitCode ?? 'unknown'}.`,
 		killed: 'The sandbox was killed from outside.',
@@ -114,36 +101,54 @@ export const failDeadSandbox = async (
 		engine: 'The Docker engine went away with the sandbox.',
 		lost: 'The sandbox was gone when the app came back.'
 	};
-	const details = { cause: exit.cause, log: logLines };
-	const error =
-		exit.cause === 'exited' && runtime.agentError !== null
-			? wireError('agent_failed', `Claude Code ended: ${runtime.agentError}`, { details })
-			: wireError('sandbox_died', causes[exit.cause], { details });
+	const details = { cause: exit.cause, log };
+	return exit.cause === 'exited' && agentError !== null
+		? wireError('agent_failed', `Claude Code ended: ${agentError}`, { details })
+		: wireError('sandbox_died', causes[exit.cause], { details });
+};
+
+/** The session is in error at once; its commits come in after that. */
+export const failDeadSandbox = async (
+	context: SessionContext,
+	cell: SessionCell,
+	runtime: SessionRuntime,
+	exit: SandboxExit
+): Promise<void> => {
+	const log = (await runtime.sandbox?.running.logs(LOG_LINES)) ?? [];
+	const error = describeDeath(exit, runtime.agentError, log);
 	runtime.agentError = null;
-	await context.log.record(cell.id, (state) => {
+	await recordExit(context, cell, runtime, { ...exit, expected: false }, (state) => {
+		if (!isLive(state.status) || state.epoch !== cell.state.epoch) return [];
 		const failedStep = state.steps.find((step) => step.status === 'running');
-		const step: ManagerEvent[] = failedStep
-			? [
-					{
-						type: 'step.failed',
-						payload: {
-							step: failedStep.name,
-							durationMs: Math.max(
-								0,
-								context.now().getTime() - Date.parse(failedStep.startedAt ?? '')
-							),
-							error
-						}
-					}
-				]
-			: [];
-		return [...step, { type: 'session.failed', payload: { error } }];
+		const failed: ManagerEvent = { type: 'session.failed', payload: { error } };
+		if (!failedStep) return [failed];
+		const { name: step, startedAt } = failedStep;
+		const durationMs = Math.max(0, context.now().getTime() - Date.parse(startedAt ?? ''));
+		return [{ type: 'step.failed', payload: { step, durationMs, error } }, failed];
 	});
+	await context.door.close(cell.id);
+	await collectCommits(context, cell, runtime, COLLECT_MS);
+	await removeSandbox(context, cell, runtime);
 };
 
 /** A purge that fails is taken again: the reconciler sees the error and comes back. */
 const orThrow = (result: Result<unknown, WireError>): void => {
 	if (!result.ok) throw new Error(result.error.message);
+};
+
+/** What a wrecked worktree answers, now and for ever; anything else is worth another try. */
+const HOPELESS: ReadonlySet<ErrorCode> = new Set(['git_failed', 'git_timeout']);
+
+/** The commits that no earlier look has brought in, before their worktree goes. */
+const collectLast = async (
+	context: SessionContext,
+	cell: SessionCell,
+	runtime: SessionRuntime,
+	worktree: string
+): Promise<void> => {
+	if (!existsSync(worktree)) return;
+	const failure = await collectCommits(context, cell, runtime, COLLECT_MS);
+	if (failure && !HOPELESS.has(failure.code)) throw new Error(failure.message);
 };
 
 /** Removes worktree, session folder and rows; commits that no remote has stay under a saved ref. */
@@ -155,6 +160,7 @@ export const purgeSession = async (
 	await endSandbox(context, cell, runtime);
 	const repo = await context.findRepo(cell.repoId);
 	const paths = sessionPaths(context.workspaceRoot, cell.id);
+	await collectLast(context, cell, runtime, paths.worktree);
 	if (repo) orThrow(await context.git.saveBranch(repo, cell));
 	orThrow(await context.git.removeFolder(paths.worktree));
 	orThrow(await context.git.removeFolder(paths.sessionFolder));

@@ -32,8 +32,6 @@ export interface ResolvedBase {
 	ageSeconds: number | null;
 }
 
-const COLLECT_TIMEOUT_MS = 5 * 60_000;
-
 export class SessionGit {
 	readonly #options: SessionGitOptions;
 
@@ -110,7 +108,8 @@ export class SessionGit {
 	async collect(
 		repo: RepoRow,
 		{ id, row, state }: SessionCell,
-		worktreePath: string
+		worktreePath: string,
+		signal: AbortSignal
 	): Promise<Result<ManagerEventPayload<'commits.collected'> | null, WireError>> {
 		const driver = this.#options.drivers().find(({ kind }) => kind === state.driver);
 		if (!driver || state.baseCommit === null) return ok(null);
@@ -124,9 +123,9 @@ export class SessionGit {
 			worktreePath,
 			branchName: row.branchName,
 			baseCommit: state.baseCommit,
-			signal: AbortSignal.timeout(COLLECT_TIMEOUT_MS),
-			runInSandbox: (argv: readonly string[], stdout: Writable, signal: AbortSignal) =>
-				driver.runOnce(spec, argv, { stdout }, signal)
+			signal,
+			runInSandbox: (argv: readonly string[], stdout: Writable, stop: AbortSignal) =>
+				driver.runOnce(spec, argv, { stdout }, stop)
 		});
 		if (!collected.ok) return collected;
 		const { head, commitCount, fastForward } = collected.value;

@@ -10,18 +10,14 @@ import type { OutboxRecord, RunnerCommand } from '@agent-manager/protocol/runner
 import { wireError } from '#lib/domain/errors.ts';
 import { fail, ok, type Result } from '#lib/domain/result.ts';
 import type { Decision, ManagerEvent } from '#lib/domain/session-decisions.ts';
-import { evolve } from '#lib/domain/session-machine.ts';
+import { isLive } from '#lib/domain/session-machine.ts';
 import type { SessionState } from '#lib/domain/session-state.ts';
 import type { Database } from '#lib/server/db/client.ts';
-import {
-	appendEvents,
-	readForward,
-	type CommandReceipt,
-	type LogPosition,
-	type NewEvent
-} from '#lib/server/db/event-log.ts';
+import { appendEvents, readForward, type CommandReceipt } from '#lib/server/db/event-log.ts';
 import { findReceipt, findSession, type SessionRow } from '#lib/server/db/sessions.ts';
-import { toStorable } from '#lib/server/db/storable-json.ts';
+import { violatedConstraint } from '#lib/server/db/connection-errors.ts';
+import { storableTime, storableType } from '#lib/server/db/storable-json.ts';
+import { prepareEvents, type EventDraft, type PreparedEvents } from './event-draft.ts';
 import { EventTail, type TailEntry } from './event-tail.ts';
 import type { Hub } from './hub.ts';
 import { toCell, toSession, type SessionCell } from './session-view.ts';
@@ -40,27 +36,13 @@ export interface CommitNotice {
 	runnerCommands: readonly { num: number; command: RunnerCommand }[];
 }
 
-/** What a write adds, drafted from the session as it stands: that may differ between tries. */
-interface Draft {
-	events: readonly Omit<SessionEvent, 'seq'>[];
-	/** The runner's numbers of the events, when they are the runner's. */
-	numbers?: readonly number[];
-	runnerCommands?: readonly RunnerCommand[];
-}
-
-interface Prepared {
-	rows: NewEvent[];
-	stored: SessionEvent[];
-	tail: TailEntry[];
-	state: SessionState;
-	position: LogPosition;
-}
-
 interface Entry {
 	cell: SessionCell;
 	tail: EventTail;
 	/** Settles when the last write that was asked for has. */
 	queue: Promise<unknown>;
+	/** Writes that were asked for and have not settled. */
+	writes: number;
 }
 
 export interface SessionLogOptions {
@@ -71,15 +53,11 @@ export interface SessionLogOptions {
 	onCommit: (notice: CommitNotice) => void;
 }
 
-const UNIQUE_VIOLATION = '23505';
+/** The newest committed number, or the one that is missing. */
+export type IngestResult = { ackedN: number } | { expectedN: number } | { fenced: true };
 
-const isTakenCommand = (cause: unknown): boolean => {
-	for (let error = cause; error instanceof Error; error = error.cause) {
-		const { code, constraint } = error as { code?: unknown; constraint?: unknown };
-		if (code === UNIQUE_VIOLATION && constraint === 'commands_pkey') return true;
-	}
-	return false;
-};
+/** Sessions kept in memory beyond those that are live, looked at or being written. */
+const AT_REST_MAX = 200;
 
 export class SessionLog {
 	readonly #options: SessionLogOptions;
@@ -95,10 +73,12 @@ export class SessionLog {
 		return (await this.#entry(sessionId))?.cell ?? null;
 	}
 
-	/** Takes a row that was just inserted or read, unless the session is in memory already. */
+	/** Takes a row that was just inserted, unless the session is in memory already. */
 	adopt(row: SessionRow): SessionCell {
+		const id = row.id as SessionId;
+		if (this.#entries.has(id)) return toCell(row);
 		const entry = this.#toEntry(row);
-		this.#entries.set(entry.cell.id, Promise.resolve(entry));
+		this.#entries.set(id, Promise.resolve(entry));
 		return entry.cell;
 	}
 
@@ -156,8 +136,10 @@ export class SessionLog {
 					receipt
 				);
 			} catch (cause) {
-				if (!isTakenCommand(cause)) throw cause;
-				return (await this.#knownAnswer(request)) ?? fail(wireError('internal', 'The receipt is gone.'));
+				if (violatedConstraint(cause) !== 'commands_pkey') throw cause;
+				return (
+					(await this.#knownAnswer(request)) ?? fail(wireError('internal', 'The receipt is gone.'))
+				);
 			}
 			return refusal ? fail(refusal) : ok(answer);
 		});
@@ -171,7 +153,7 @@ export class SessionLog {
 		sessionId: SessionId,
 		epoch: number,
 		records: readonly OutboxRecord[]
-	): Promise<{ ackedN: number } | { expectedN: number } | { fenced: true }> {
+	): Promise<IngestResult> {
 		const entry = await this.#entry(sessionId);
 		if (!entry) return { fenced: true };
 		return this.#inOrder(entry, async () => {
@@ -185,7 +167,12 @@ export class SessionLog {
 					outcome = position.epoch !== epoch ? { fenced: true } : whole ? null : { expectedN };
 					if (outcome) return null;
 					return {
-						events: fresh.map(({ ts, source, type, payload }) => ({ ts, source, type, payload })),
+						events: fresh.map(({ ts, source, type, payload }) => ({
+							ts: storableTime(ts, this.#options.now()),
+							source,
+							type: storableType(type),
+							payload
+						})),
 						numbers: fresh.map(({ n }) => n)
 					};
 				},
@@ -213,7 +200,7 @@ export class SessionLog {
 	#toEntry(row: SessionRow): Entry {
 		const cell = toCell(row);
 		this.#heads.set(cell.id, cell.position.lastSeq);
-		return { cell, tail: new EventTail(), queue: Promise.resolve() };
+		return { cell, tail: new EventTail(), queue: Promise.resolve(), writes: 0 };
 	}
 
 	#entry(sessionId: SessionId): Promise<Entry | null> {
@@ -224,14 +211,38 @@ export class SessionLog {
 		);
 		this.#entries.set(sessionId, loading);
 		loading.then(
-			(entry) => entry ?? this.#entries.delete(sessionId),
+			(entry) => {
+				if (entry) void this.#evict();
+				else this.#entries.delete(sessionId);
+			},
 			() => this.#entries.delete(sessionId)
 		);
 		return loading;
 	}
 
+	/** Lets go of sessions at rest, the ones that came longest ago first. */
+	async #evict(): Promise<void> {
+		if (this.#entries.size <= AT_REST_MAX) return;
+		const atRest: SessionId[] = [];
+		for (const [id, loading] of [...this.#entries]) {
+			const entry = await loading.catch(() => null);
+			if (entry && this.#isAtRest(entry)) atRest.push(id);
+		}
+		for (const id of atRest.slice(0, Math.max(0, atRest.length - AT_REST_MAX))) {
+			const entry = await this.#entries.get(id)?.catch(() => null);
+			if (entry && this.#isAtRest(entry)) this.forget(id);
+		}
+	}
+
+	#isAtRest({ cell, writes }: Entry): boolean {
+		const { status, ending } = cell.state;
+		if (isLive(status) || ending !== null || writes > 0) return false;
+		return this.#options.hub.viewers(cell.id) === 0;
+	}
+
 	#inOrder<T>(entry: Entry, work: () => Promise<T>): Promise<T> {
-		const result = entry.queue.then(work);
+		entry.writes += 1;
+		const result = entry.queue.then(work).finally(() => (entry.writes -= 1));
 		entry.queue = result.catch(() => undefined);
 		return result;
 	}
@@ -241,12 +252,14 @@ export class SessionLog {
 		if (!receipt) return null;
 		return receipt.requestHash === request.requestHash
 			? ok(receipt.answer)
-			: fail(wireError('idempotency_conflict', 'This idempotency key was used for another request.'));
+			: fail(
+					wireError('idempotency_conflict', 'This idempotency key was used for another request.')
+				);
 	}
 
 	async #write(
 		entry: Entry,
-		draft: (cell: SessionCell) => Draft | null,
+		draft: (cell: SessionCell) => EventDraft | null,
 		receipt: ((cell: SessionCell) => CommandReceipt) | null
 	): Promise<SessionCell> {
 		for (;;) {
@@ -255,7 +268,7 @@ export class SessionLog {
 			if (!drafted) return cell;
 			const nothing = drafted.events.length === 0 && !drafted.runnerCommands?.length;
 			if (nothing && !receipt) return cell;
-			const prepared = this.#prepare(cell, drafted);
+			const prepared = prepareEvents(cell, drafted);
 			const next: SessionCell = { ...cell, ...prepared, updatedAt: this.#options.now() };
 			const written = await appendEvents(this.#options.db, {
 				sessionId: cell.id,
@@ -274,46 +287,10 @@ export class SessionLog {
 		}
 	}
 
-	#prepare(cell: SessionCell, { events, numbers, runnerCommands }: Draft): Prepared {
-		const rows: NewEvent[] = [];
-		const stored: SessionEvent[] = [];
-		const tail: TailEntry[] = [];
-		let { state } = cell;
-		let seq = cell.position.lastSeq;
-		events.forEach((event, index) => {
-			seq += 1;
-			const storable = toStorable(event.payload);
-			const n = numbers?.[index] ?? null;
-			rows.push({ seq, n, ts: event.ts, source: event.source, type: event.type, stored: storable });
-			const full: SessionEvent = {
-				seq,
-				...event,
-				...(storable.marks
-					? { payload: JSON.parse(storable.json) as JsonObject, marks: storable.marks }
-					: {})
-			};
-			stored.push(full);
-			const marks = storable.marks ? `,"marks":${JSON.stringify(storable.marks)}` : '';
-			const ts = new Date(event.ts).toISOString();
-			tail.push({
-				seq,
-				json: `{"seq":${seq},"ts":"${ts}","source":"${event.source}","type":${JSON.stringify(event.type)},"payload":${storable.json}${marks}}`
-			});
-			state = evolve(state, full);
-		});
-		const position = {
-			lastSeq: seq,
-			lastN: numbers?.at(-1) ?? cell.position.lastN,
-			lastCommand: cell.position.lastCommand + (runnerCommands?.length ?? 0),
-			epoch: state.epoch
-		};
-		return { rows, stored, tail, state, position };
-	}
-
 	#commit(
 		entry: Entry,
 		next: SessionCell,
-		{ stored, tail, state, position }: Prepared,
+		{ stored, tail, state, position }: PreparedEvents,
 		runnerCommands: readonly RunnerCommand[]
 	): void {
 		const { state: before, position: from } = entry.cell;

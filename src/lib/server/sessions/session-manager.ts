@@ -10,7 +10,7 @@ import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import { RUNNER_CLOSE, type AgentOptions } from '@agent-manager/protocol/runner-frames.ts';
 import type { DriverKind } from '@agent-manager/protocol/session.ts';
 import { isLive } from '#lib/domain/session-machine.ts';
-import { listSessions } from '#lib/server/db/sessions.ts';
+import { listUnfinishedSessions } from '#lib/server/db/sessions.ts';
 import type { ListedSandbox, SandboxDriver } from '#lib/server/runner/sandbox/driver.ts';
 import type { IdleWatch } from './idle-watch.ts';
 import type { Reconciler } from './reconciler.ts';
@@ -56,9 +56,8 @@ export class SessionManager {
 
 	/** Finds what runs, takes it over, and wakes every session that is not as it shall be. */
 	async boot(): Promise<void> {
-		const cells = await this.#unfinished();
-		await this.#lookAtSandboxes(cells);
-		for (const cell of cells) this.#reconciler.wake(cell.id);
+		await this.#lookAtSandboxes();
+		for (const cell of await this.#unfinished()) this.#reconciler.wake(cell.id);
 		this.#timer = setInterval(() => {
 			this.#looking ??= this.#look().finally(() => (this.#looking = null));
 		}, TIMER_MS);
@@ -108,7 +107,7 @@ export class SessionManager {
 		}
 		if (state.status !== before.status) this.#onCounts(cell.repoId);
 		const redirected = state.desired !== before.desired || state.epoch !== before.epoch;
-		if (redirected) this.#reconciler.interruptStart(cell.id);
+		if (redirected) this.#reconciler.breakOff(cell.id);
 		const turned = state.settling !== before.settling || state.openTurn !== before.openTurn;
 		if (redirected || turned || state.ending !== before.ending) this.#reconciler.wake(cell.id);
 	}
@@ -183,26 +182,30 @@ export class SessionManager {
 
 	/** Live sessions, and ones that an end or a purge is on its way for. */
 	async #unfinished(): Promise<SessionCell[]> {
-		const rows = await listSessions(this.#context.db);
-		return rows.map(toCell).filter(({ state }) => isLive(state.status) || state.ending !== null);
+		return (await listUnfinishedSessions(this.#context.db)).map(toCell);
 	}
 
 	async #look(): Promise<void> {
 		try {
+			await this.#lookAtSandboxes();
 			const cells = await this.#unfinished();
-			await this.#lookAtSandboxes(cells);
-			for (const cell of cells) {
-				const runtime = this.#reconciler.runtime(cell.id);
-				await this.#idleWatch.look(cell, runtime);
-				this.#reconciler.wake(cell.id);
-			}
+			await Promise.all(cells.map((cell) => this.#lookAtSession(cell)));
 		} catch (cause) {
 			this.#context.logger.warn({ err: cause }, 'a look at the sessions failed');
 		}
 	}
 
-	async #lookAtSandboxes(cells: readonly SessionCell[]): Promise<void> {
-		const byId = new Map<string, SessionCell>(cells.map((cell) => [cell.id, cell]));
+	/** One session's trouble is not the others'. */
+	async #lookAtSession(cell: SessionCell): Promise<void> {
+		this.#reconciler.wake(cell.id);
+		try {
+			await this.#idleWatch.look(cell, this.#reconciler.runtime(cell.id));
+		} catch (cause) {
+			this.#context.logger.warn({ err: cause, sessionId: cell.id }, 'a look at a session failed');
+		}
+	}
+
+	async #lookAtSandboxes(): Promise<void> {
 		await Promise.all(
 			this.#context.drivers().map(async (driver) => {
 				const listed = await driver.list(this.#context.instance);
@@ -211,28 +214,25 @@ export class SessionManager {
 					return;
 				}
 				this.#unlisted.delete(driver.kind);
-				for (const sandbox of listed.value) await this.#place(driver, sandbox, byId);
+				await Promise.all(listed.value.map((sandbox) => this.#place(driver, sandbox)));
 			})
 		);
 	}
 
-	/** A sandbox of ours: taken over if its session wants it, else taken in and removed. */
-	async #place(
-		driver: SandboxDriver,
-		{ ref, running }: ListedSandbox,
-		byId: ReadonlyMap<string, SessionCell>
-	): Promise<void> {
+	/** A sandbox of ours: taken over while its session has a use for it, or an end for it; else removed. */
+	async #place(driver: SandboxDriver, { ref }: ListedSandbox): Promise<void> {
 		const sessionId = ref.labels.session as SessionId;
-		const runtime = this.#reconciler.peek(sessionId);
-		if (runtime?.sandbox || runtime?.starting) return;
-		const cell = byId.get(sessionId);
-		const wanted = cell?.state.epoch === ref.labels.epoch && cell.state.desired !== 'stopped';
-		if (!cell || !wanted) {
-			if (running || !cell) await driver.remove(ref);
-			return;
+		const cell = await this.#context.log.find(sessionId);
+		if (this.#reconciler.isAtWork(sessionId)) return;
+		const isOurs = cell !== null && cell.state.epoch === ref.labels.epoch;
+		if (!isOurs || !(isLive(cell.state.status) || cell.state.ending !== null)) {
+			const removed = await driver.remove(ref);
+			if (removed.ok) return;
+			return this.#context.logger.warn({ error: removed.error, ref }, 'a sandbox stays behind');
 		}
+		const { desired, status, runnerUp } = cell.state;
 		// A start that was broken off in its middle finds its sandbox itself.
-		if (cell.state.status === 'starting' && !cell.state.runnerUp) return;
+		if (desired === 'live' && status === 'starting' && !runnerUp) return;
 		const adopted = await driver.adopt(ref);
 		if (!adopted.ok) {
 			this.#context.logger.warn({ error: adopted.error, sessionId }, 'a sandbox was not adopted');

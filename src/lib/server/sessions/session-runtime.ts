@@ -20,6 +20,8 @@ export class SessionRuntime {
 	connection: RunnerConnection | null = null;
 	/** Set while a start is on its way: aborting it ends the start. */
 	starting: AbortController | null = null;
+	/** Set while commits are being collected: aborting it ends that. */
+	collecting: AbortController | null = null;
 	/** Why the agent of this sandbox ended, in its runner's words. */
 	agentError: string | null = null;
 	/** Monotonic milliseconds of the last sign of life. */

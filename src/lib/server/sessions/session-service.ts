@@ -51,6 +51,14 @@ const hashRequest = (what: string, body: unknown): string =>
 		.update(canonicalJson([what, body]))
 		.digest('hex');
 
+const INPUT_MAX_DEPTH = 100;
+
+/** Whatever walks it later may do so by recursion. */
+const isTooDeep = (value: unknown, depth = 0): boolean =>
+	typeof value === 'object' &&
+	value !== null &&
+	(depth >= INPUT_MAX_DEPTH || Object.values(value).some((child) => isTooDeep(child, depth + 1)));
+
 export class SessionService {
 	readonly #options: SessionServiceOptions;
 
@@ -79,7 +87,10 @@ export class SessionService {
 		}));
 	}
 
-	decide(sessionId: SessionId, answer: Decide, key?: CommandId): Answered {
+	async decide(sessionId: SessionId, answer: Decide, key?: CommandId): Answered {
+		if (isTooDeep(answer.updatedInput)) {
+			return fail(wireError('bad_request', 'updatedInput: is nested too deeply'));
+		}
 		return this.#command(sessionId, answer, 'decide', key, (commandId) => ({
 			type: 'decide',
 			commandId,

@@ -82,7 +82,7 @@ class SessionStart {
 		this.#signal = signal;
 		this.#epoch = cell.state.epoch;
 		this.#paths = sessionPaths(context.workspaceRoot, cell.id);
-		this.#steps = new StartSteps(context.log, cell.id, this.#epoch);
+		this.#steps = new StartSteps(context.log, cell.id, this.#epoch, signal);
 	}
 
 	/** Up to a connected runner. A failure is recorded; the caller cleans up. */
@@ -205,7 +205,7 @@ class SessionStart {
 		);
 		if (started.ok) {
 			this.#runtime.sandbox = { epoch, running: started.value, exit: null, stopping: false };
-		}
+		} else this.#context.doubtDriver(driver.kind);
 		return started;
 	}
 

@@ -15,12 +15,15 @@ export class StartSteps {
 	readonly #log: SessionLog;
 	readonly #sessionId: SessionId;
 	readonly #epoch: number;
+	readonly #signal: AbortSignal;
 	#written: Promise<unknown> = Promise.resolve();
 
-	constructor(log: SessionLog, sessionId: SessionId, epoch: number) {
+	/** `signal` aborts when the start is no longer wanted: what ends then has not failed. */
+	constructor(log: SessionLog, sessionId: SessionId, epoch: number, signal: AbortSignal) {
 		this.#log = log;
 		this.#sessionId = sessionId;
 		this.#epoch = epoch;
+		this.#signal = signal;
 	}
 
 	/** Facts of this start; those of a start that was overtaken by a newer one are dropped. */
@@ -48,7 +51,9 @@ export class StartSteps {
 		const result = await work(say);
 		const durationMs = Math.round(performance.now() - begun);
 		if (result.ok) this.record({ type: 'step.finished', payload: { step, durationMs } });
-		else this.record({ type: 'step.failed', payload: { step, durationMs, error: result.error } });
+		else if (!this.#signal.aborted) {
+			this.record({ type: 'step.failed', payload: { step, durationMs, error: result.error } });
+		}
 		return result;
 	}
 

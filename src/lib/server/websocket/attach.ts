@@ -10,7 +10,8 @@ import type { WireError } from '@agent-manager/protocol/errors.ts';
 import { ERROR_TABLE, wireError } from '#lib/domain/errors.ts';
 import { checkCredentials, cookieOf, type Credentials } from '#lib/server/access/credentials.ts';
 import { checkOrigin, type OriginPolicy } from '#lib/server/access/origin-policy.ts';
-import { BrowserConnection, type BrowserServices } from './browser-connection.ts';
+import { BrowserConnection } from './browser-connection.ts';
+import type { BrowserServices } from './viewer.ts';
 
 export interface WebSocketEdge {
 	policy: OriginPolicy;

@@ -1,6 +1,5 @@
 /** One browser, or any program, at `/ws`: parses its frames, runs its commands, keeps its subscriptions. */
 import type { WebSocket } from 'ws';
-import type { Logger } from 'pino';
 import {
 	BROWSER_CLOSE,
 	clientEnvelopeSchema,
@@ -9,39 +8,28 @@ import {
 	type Envelope
 } from '@agent-manager/protocol/browser-frames.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
-import type { PartialMessage } from '@agent-manager/protocol/delta.ts';
 import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import { PROTOCOL_VERSION } from '@agent-manager/protocol/protocol-version.ts';
 import { wireError } from '#lib/domain/errors.ts';
-import type { RepoService } from '#lib/server/repos/repo-service.ts';
-import type { Hub } from '#lib/server/sessions/hub.ts';
-import type { SessionLog } from '#lib/server/sessions/session-log.ts';
-import type { SessionService } from '#lib/server/sessions/session-service.ts';
 import { runClientCommand } from './client-commands.ts';
 import { ListSubscription } from './list-subscription.ts';
 import { SessionSubscription } from './session-subscription.ts';
-
-export interface BrowserServices {
-	sessions: SessionService;
-	repos: RepoService;
-	log: SessionLog;
-	hub: Hub;
-	partials: (sessionId: SessionId) => PartialMessage[];
-	now: () => Date;
-	logger: Logger;
-}
+import type { BrowserServices, Viewer } from './viewer.ts';
 
 /** Bad frames that one connection may send before it is closed. */
 const BAD_FRAMES_MAX = 20;
 const PING_MS = 15_000;
 const SUBSCRIPTIONS_MAX = 200;
+/** A client that asks and does not read is closed above this much unsent. */
+const ANSWERS_MAX_BYTES = 64 * 1_048_576;
 
-export class BrowserConnection {
+export class BrowserConnection implements Viewer {
 	readonly #ws: WebSocket;
 	readonly #services: BrowserServices;
 	readonly #sessions = new Map<SessionId, SessionSubscription>();
 	readonly #list: ListSubscription;
 	readonly #ping: NodeJS.Timeout;
+	#turn: Promise<void> = Promise.resolve();
 	#counter = 0;
 	#badFrames = 0;
 	#alive = true;
@@ -51,22 +39,20 @@ export class BrowserConnection {
 		this.#services = services;
 		this.#list = new ListSubscription(this, services);
 		this.#ping = setInterval(() => this.#heartbeat(), PING_MS);
-		ws.on('message', (data, isBinary) => this.#receive(data.toString(), isBinary));
+		ws.on('message', (data, isBinary) => this.#receiveSafely(data as Buffer, isBinary));
 		ws.on('pong', () => (this.#alive = true));
 		ws.on('error', (cause) => services.logger.debug({ err: cause }, 'browser connection failed'));
 		ws.on('close', () => this.#end());
 	}
 
-	/** Bytes that wait in the socket; a slow viewer costs bounded memory, see the subscription. */
 	get bufferedBytes(): number {
 		return this.#ws.bufferedAmount;
 	}
 
-	get isOpen(): boolean {
+	get #isOpen(): boolean {
 		return this.#ws.readyState === this.#ws.OPEN;
 	}
 
-	/** Sends a frame whose payload is JSON text already. `onSent` runs when it left this process. */
 	sendJson(
 		kind: Envelope['kind'],
 		sessionId: SessionId | null,
@@ -74,7 +60,7 @@ export class BrowserConnection {
 		payloadJson: string,
 		onSent?: () => void
 	): void {
-		if (!this.isOpen) return;
+		if (!this.#isOpen) return;
 		const ts = this.#services.now().toISOString();
 		const frame =
 			`{"v":${PROTOCOL_VERSION},"kind":"${kind}","sessionId":${sessionId ? `"${sessionId}"` : 'null'},` +
@@ -109,19 +95,33 @@ export class BrowserConnection {
 		this.#list.end();
 	}
 
-	#refuse(
+	/** Says what is wrong with a frame; `re` names its type. */
+	refuse(
 		error: WireError,
 		sessionId: SessionId | null,
-		re: string | null,
+		re: string | null = 'subscribe.session',
 		commandId?: string
 	): void {
 		this.send('error', sessionId, null, { re, error, ...(commandId ? { commandId } : {}) });
 	}
 
 	#refuseFrame(error: WireError): void {
-		this.#refuse(error, null, null);
+		this.refuse(error, null, null);
 		if (++this.#badFrames > BAD_FRAMES_MAX) {
 			this.#ws.close(BROWSER_CLOSE.protocol, 'too many frames that could not be read');
+		}
+	}
+
+	/** Nothing that a client sends may end more than its own connection. */
+	#receiveSafely(data: Buffer, isBinary: boolean): void {
+		if (this.bufferedBytes > ANSWERS_MAX_BYTES) {
+			return this.#ws.close(BROWSER_CLOSE.tooSlow, 'the answers are not read');
+		}
+		try {
+			this.#receive(data.toString(), isBinary);
+		} catch (cause) {
+			this.#services.logger.warn({ err: cause }, 'browser frame failed');
+			this.#refuseFrame(wireError('bad_request', 'The frame could not be read.'));
 		}
 	}
 
@@ -148,7 +148,7 @@ export class BrowserConnection {
 		if (!payload.success) return this.#refuseFrame(this.#problem(payload.error.issues));
 		this.#handle(payload.data).catch((cause: unknown) => {
 			this.#services.logger.error({ err: cause, type: payload.data.type }, 'frame failed');
-			this.#refuse(wireError('internal', 'That did not work.'), null, payload.data.type);
+			this.refuse(wireError('internal', 'That did not work.'), null, payload.data.type);
 		});
 	}
 
@@ -163,36 +163,47 @@ export class BrowserConnection {
 	async #handle(payload: ClientPayload): Promise<void> {
 		switch (payload.type) {
 			case 'subscribe.session':
-				return this.#subscribeSession(payload.sessionId, payload.afterSeq);
+				return this.#inTurn(() => this.#subscribeSession(payload.sessionId, payload.afterSeq));
 			case 'subscribe.repo':
 				return this.#list.addRepo(payload.repoId);
 			case 'subscribe.repo_list':
 				return this.#list.addAll();
 			case 'unsubscribe':
-				return this.#unsubscribe(payload.sessionId, payload.repoId, payload.repoList);
+				return this.#inTurn(async () =>
+					this.#unsubscribe(payload.sessionId, payload.repoId, payload.repoList)
+				);
 			case 'snapshot.request':
 				return this.#snapshot(payload.sessionId);
 			default: {
 				const sessionId = 'sessionId' in payload ? payload.sessionId : null;
 				const result = await runClientCommand(this.#services, payload);
 				const key = 'idempotencyKey' in payload ? payload.idempotencyKey : undefined;
-				if (!result.ok) return this.#refuse(result.error, sessionId, payload.type, key);
+				if (!result.ok) return this.refuse(result.error, sessionId, payload.type, key);
 				this.send('ack', sessionId, null, { re: payload.type, ...result.value });
 			}
 		}
 	}
 
+	/** An unsubscribe can't overtake the subscribe before it. */
+	#inTurn(work: () => Promise<void>): Promise<void> {
+		const done = this.#turn.then(work);
+		this.#turn = done.catch(() => undefined);
+		return done;
+	}
+
 	async #subscribeSession(sessionId: SessionId, afterSeq: number | undefined): Promise<void> {
 		if (!(await this.#services.sessions.find(sessionId))) {
-			return this.#refuse(
+			return this.refuse(
 				wireError('session_not_found', 'There is no session with this id.'),
 				sessionId,
 				'subscribe.session'
 			);
 		}
+		// Gone while it was looked for: a subscription made now would never be ended.
+		if (!this.#isOpen) return;
 		if (this.#sessions.size >= SUBSCRIPTIONS_MAX && !this.#sessions.has(sessionId)) {
 			const limit = wireError('bad_request', `At most ${SUBSCRIPTIONS_MAX} sessions at once.`);
-			return this.#refuse(limit, sessionId, 'subscribe.session');
+			return this.refuse(limit, sessionId, 'subscribe.session');
 		}
 		this.#sessions.get(sessionId)?.end();
 		const subscription = new SessionSubscription(this, this.#services, sessionId);
@@ -215,7 +226,7 @@ export class BrowserConnection {
 		const subscription = this.#sessions.get(sessionId);
 		if (subscription) return subscription.snapshot();
 		const once = new SessionSubscription(this, this.#services, sessionId);
-		await once.snapshot();
+		await once.sendOnce();
 		once.end();
 	}
 }

@@ -5,7 +5,7 @@ import type { JsonObject } from '@agent-manager/protocol/json.ts';
 import { decideSchema, startSessionSchema } from '@agent-manager/protocol/requests.ts';
 import { ok, type Result } from '#lib/domain/result.ts';
 import type { PlainCommand } from '#lib/server/sessions/session-service.ts';
-import type { BrowserServices } from './browser-connection.ts';
+import type { BrowserServices } from './viewer.ts';
 
 type Subscribing =
 	| 'subscribe.session'

@@ -1,7 +1,7 @@
 /** One viewer of the list of repos, of single repos, or of both: rows as they change. */
 import type { RepoId } from '@agent-manager/protocol/ids.ts';
 import type { ListSignal } from '#lib/server/sessions/hub.ts';
-import type { BrowserConnection, BrowserServices } from './browser-connection.ts';
+import type { BrowserServices, Viewer } from './viewer.ts';
 
 /** Rows change often while agents work; viewers get the newest of each at most this often. */
 const COALESCE_MS = 50;
@@ -33,7 +33,7 @@ const repoOf = (signal: ListSignal): RepoId => {
 };
 
 export class ListSubscription {
-	readonly #connection: BrowserConnection;
+	readonly #viewer: Viewer;
 	readonly #services: BrowserServices;
 	readonly #stopListening: () => void;
 	readonly #repos = new Set<RepoId>();
@@ -41,8 +41,8 @@ export class ListSubscription {
 	readonly #changed = new Map<string, ListSignal>();
 	#timer: NodeJS.Timeout | null = null;
 
-	constructor(connection: BrowserConnection, services: BrowserServices) {
-		this.#connection = connection;
+	constructor(viewer: Viewer, services: BrowserServices) {
+		this.#viewer = viewer;
 		this.#services = services;
 		this.#stopListening = services.hub.onList((signal) => this.#hear(signal));
 	}
@@ -50,9 +50,9 @@ export class ListSubscription {
 	async addAll(): Promise<void> {
 		this.#all = true;
 		const { repos, sessions } = this.#services;
-		this.#connection.send('ack', null, null, { re: 'subscribe.repo_list' });
+		this.#viewer.send('ack', null, null, { re: 'subscribe.repo_list' });
 		const [repoList, sessionList] = await Promise.all([repos.list(), sessions.list()]);
-		this.#connection.send('snapshot', null, null, {
+		this.#viewer.send('snapshot', null, null, {
 			type: 'repo_list',
 			repos: repoList,
 			sessions: sessionList
@@ -63,15 +63,15 @@ export class ListSubscription {
 		const { repos, sessions } = this.#services;
 		const found = await repos.get(repoId);
 		if (!found.ok) {
-			return this.#connection.send('error', null, null, {
+			return this.#viewer.send('error', null, null, {
 				re: 'subscribe.repo',
 				error: found.error
 			});
 		}
 		this.#repos.add(repoId);
-		this.#connection.send('ack', null, null, { re: 'subscribe.repo' });
+		this.#viewer.send('ack', null, null, { re: 'subscribe.repo' });
 		const list = await sessions.list(repoId);
-		this.#connection.send('snapshot', null, null, {
+		this.#viewer.send('snapshot', null, null, {
 			type: 'repo',
 			repo: found.value,
 			sessions: list
@@ -99,14 +99,14 @@ export class ListSubscription {
 
 	#flush(): void {
 		this.#timer = null;
-		if (this.#connection.bufferedBytes > BUFFER_MAX_BYTES) {
+		if (this.#viewer.bufferedBytes > BUFFER_MAX_BYTES) {
 			this.#timer = setTimeout(() => this.#flush(), COALESCE_MS * 10);
 			return;
 		}
 		for (const signal of this.#changed.values()) {
 			const sessionId = signal.type === 'session' ? signal.session.id : null;
 			const seq = signal.type === 'session' ? signal.session.head : null;
-			this.#connection.send('event', sessionId, seq, signal);
+			this.#viewer.send('event', sessionId, seq, signal);
 		}
 		this.#changed.clear();
 	}

@@ -1,21 +1,23 @@
 /**
  * One viewer of one session. Replay and tail are the same code: a cursor, and a pull of what comes
- * after it until nothing does. A wake-up only says that there is more.
+ * after it until nothing does. A wake-up only says that there is more. Snapshots are sent by the same
+ * loop, and only where the cursor has reached the head that they are of: nothing overtakes an event.
  */
 import { BROWSER_CLOSE } from '@agent-manager/protocol/browser-frames.ts';
+import type { SessionEvent } from '@agent-manager/protocol/events.ts';
 import type { SessionId } from '@agent-manager/protocol/ids.ts';
-import { OPENING_EVENTS } from '#lib/server/sessions/session-service.ts';
+import type { Session } from '@agent-manager/protocol/session.ts';
 import type { SessionSignal } from '#lib/server/sessions/hub.ts';
-import type { BrowserConnection, BrowserServices } from './browser-connection.ts';
+import type { BrowserServices, Viewer } from './viewer.ts';
 
 const PAGE = 500;
 /** Above this much unsent, nothing more is pulled and deltas are left out. */
 const BUFFER_MAX_BYTES = 1_048_576;
 /** A viewer that takes nothing for so long is closed; it resumes by its cursor. */
-const STALL_MS = 30_000;
+const STALL_MS = 10_000;
 
 export class SessionSubscription {
-	readonly #connection: BrowserConnection;
+	readonly #viewer: Viewer;
 	readonly #services: BrowserServices;
 	readonly #sessionId: SessionId;
 	readonly #stopListening: () => void;
@@ -24,12 +26,12 @@ export class SessionSubscription {
 	#pulling = false;
 	#again = false;
 	#ended = false;
-	/** Deltas were left out: the next free moment needs a snapshot of the partial messages. */
-	#skippedDeltas = false;
+	/** Something was left out: at the head, the session and its partial messages are due as a whole. */
+	#snapshotDue = false;
 	#stall: NodeJS.Timeout | null = null;
 
-	constructor(connection: BrowserConnection, services: BrowserServices, sessionId: SessionId) {
-		this.#connection = connection;
+	constructor(viewer: Viewer, services: BrowserServices, sessionId: SessionId) {
+		this.#viewer = viewer;
 		this.#services = services;
 		this.#sessionId = sessionId;
 		this.#stopListening = services.hub.onSession(sessionId, (signal) => this.#hear(signal));
@@ -38,22 +40,38 @@ export class SessionSubscription {
 	/** Opens with a snapshot, then follows; with `afterSeq` every event after it comes as such. */
 	async begin(afterSeq: number | undefined): Promise<void> {
 		if (afterSeq === undefined) {
-			this.#cursor = await this.#sendSnapshot(OPENING_EVENTS);
+			const opened = await this.#services.sessions.open(this.#sessionId);
+			if (this.#ended) return;
+			if (!opened.ok) return this.#viewer.refuse(opened.error, this.#sessionId);
+			const { session, events, head } = opened.value;
+			this.#sendSnapshot(session, events);
+			this.#cursor = head;
 		} else {
-			const head = await this.#sendSnapshot(0);
-			this.#cursor = head === null ? null : Math.min(afterSeq, head);
+			const found = await this.#services.sessions.get(this.#sessionId);
+			if (this.#ended) return;
+			if (!found.ok) return this.#viewer.refuse(found.error, this.#sessionId);
+			this.#sendSnapshot(found.value, []);
+			this.#cursor = Math.min(afterSeq, found.value.head);
 		}
 		await this.#pull();
 	}
 
-	/** The session and its partial messages as of now; the cursor stays. */
-	async snapshot(): Promise<void> {
-		await this.#sendSnapshot(0);
+	/** The session and its partial messages, as soon as every event before them is sent. */
+	snapshot(): Promise<void> {
+		this.#snapshotDue = true;
+		return this.#pull();
+	}
+
+	/** The session and its partial messages as of now, for somebody who does not follow. */
+	async sendOnce(): Promise<void> {
+		const found = await this.#services.sessions.get(this.#sessionId);
+		if (found.ok) this.#sendSnapshot(found.value, []);
+		else this.#viewer.refuse(found.error, this.#sessionId, 'snapshot.request');
 	}
 
 	heartbeat(): void {
 		const head = this.#services.log.head(this.#sessionId);
-		this.#connection.send('event', this.#sessionId, head, { type: 'heartbeat', head });
+		this.#viewer.send('event', this.#sessionId, head, { type: 'heartbeat', head });
 	}
 
 	end(): void {
@@ -62,64 +80,40 @@ export class SessionSubscription {
 		if (this.#stall) clearTimeout(this.#stall);
 	}
 
-	async #sendSnapshot(count: number): Promise<number | null> {
-		const { sessions, partials } = this.#services;
-		const opened = count > 0 ? await sessions.open(this.#sessionId) : await this.#withoutEvents();
-		if (!opened.ok || this.#ended) {
-			if (!opened.ok) {
-				this.#connection.send('error', this.#sessionId, null, {
-					re: 'snapshot.request',
-					error: opened.error
-				});
-			}
-			return null;
-		}
-		const { session, events, head } = opened.value;
-		this.#connection.send('snapshot', this.#sessionId, head, {
-			type: 'session',
-			session,
-			events,
-			head,
-			partials: partials(this.#sessionId)
-		});
-		return head;
-	}
-
-	async #withoutEvents() {
-		const found = await this.#services.sessions.get(this.#sessionId);
-		return found.ok
-			? { ok: true as const, value: { session: found.value, events: [], head: found.value.head } }
-			: found;
+	#sendSnapshot(session: Session, events: SessionEvent[]): void {
+		const { head } = session;
+		// What is being said belongs to the newest head: for an older one it comes when that is reached.
+		const isNewest = this.#services.log.head(this.#sessionId) === head;
+		const partials = isNewest ? this.#services.partials(this.#sessionId) : [];
+		if (!isNewest) this.#snapshotDue = true;
+		const payload = { type: 'session', session, events, head, partials };
+		this.#viewer.send('snapshot', this.#sessionId, head, payload);
 	}
 
 	#hear(signal: SessionSignal): void {
 		if (this.#cursor === null) return;
+		const isFull = this.#viewer.bufferedBytes > BUFFER_MAX_BYTES;
 		switch (signal.type) {
 			case 'head':
-				void this.#pull();
-				return;
+				return void this.#pull();
 			case 'partials':
-				void this.snapshot();
-				return;
+				return void this.snapshot();
 			case 'session':
-				if (this.#connection.bufferedBytes > BUFFER_MAX_BYTES) return;
-				this.#connection.send('event', this.#sessionId, signal.session.head, signal);
+				if (isFull) this.#snapshotDue = true;
+				else this.#viewer.send('event', this.#sessionId, signal.session.head, signal);
 				return;
 			case 'delta':
 				// A viewer that is behind gets the stored message anyway; the piece would overtake it.
-				if (this.#connection.bufferedBytes > BUFFER_MAX_BYTES || this.#cursor < signal.head) {
-					this.#skippedDeltas = true;
-					return;
-				}
-				this.#connection.sendJson(
-					'event',
-					this.#sessionId,
-					signal.head,
-					`{"type":"delta","delta":${signal.json}}`
-				);
+				if (isFull || this.#snapshotDue || this.#cursor < signal.head) this.#snapshotDue = true;
+				else this.#sendDelta(signal.json, signal.head);
 		}
 	}
 
+	#sendDelta(json: string, head: number): void {
+		this.#viewer.sendJson('event', this.#sessionId, head, `{"type":"delta","delta":${json}}`);
+	}
+
+	/** Never rejects: a log that can't be read ends the connection, and the viewer comes back. */
 	async #pull(): Promise<void> {
 		this.#again = true;
 		if (this.#pulling) return;
@@ -131,24 +125,42 @@ export class SessionSubscription {
 			}
 		} catch (cause) {
 			this.#services.logger.warn({ err: cause, sessionId: this.#sessionId }, 'a pull failed');
-			this.#connection.close(BROWSER_CLOSE.goingAway, 'the log could not be read');
+			this.#viewer.close(BROWSER_CLOSE.goingAway, 'the log could not be read');
 		} finally {
 			this.#pulling = false;
 		}
 	}
 
 	async #pullPage(cursor: number): Promise<void> {
-		if (this.#connection.bufferedBytes > BUFFER_MAX_BYTES) return this.#waitForDrain();
-		const page = await this.#services.log.readAfter(this.#sessionId, cursor, PAGE);
+		await this.#untilRoom();
 		if (this.#ended) return;
+		const page = await this.#services.log.readAfter(this.#sessionId, cursor, PAGE);
 		for (const { seq, json } of page) {
-			this.#connection.sendJson('event', this.#sessionId, seq, `{"type":"event","event":${json}}`);
+			await this.#untilRoom();
+			if (this.#ended) return;
+			const payload = `{"type":"event","event":${json}}`;
+			this.#viewer.sendJson('event', this.#sessionId, seq, payload);
 			this.#cursor = seq;
 		}
 		if (page.length > 0) this.#again = true;
-		else if (this.#skippedDeltas) {
-			this.#skippedDeltas = false;
-			await this.snapshot();
+		else if (this.#snapshotDue) await this.#snapshotAtHead();
+	}
+
+	async #snapshotAtHead(): Promise<void> {
+		const found = await this.#services.sessions.get(this.#sessionId);
+		if (this.#ended || !found.ok) return;
+		// More has come in the meantime: that first.
+		if (this.#cursor !== found.value.head) this.#again = true;
+		else {
+			this.#snapshotDue = false;
+			this.#sendSnapshot(found.value, []);
+		}
+	}
+
+	/** Returns at once while the viewer keeps up; ends a viewer that takes nothing any more. */
+	async #untilRoom(): Promise<void> {
+		while (!this.#ended && this.#viewer.bufferedBytes > BUFFER_MAX_BYTES) {
+			await this.#waitForDrain();
 		}
 	}
 
@@ -156,21 +168,16 @@ export class SessionSubscription {
 	#waitForDrain(): Promise<void> {
 		return new Promise((resolve) => {
 			this.#stall = setTimeout(() => {
-				this.#connection.close(BROWSER_CLOSE.tooSlow, 'the viewer does not keep up');
+				this.#viewer.close(BROWSER_CLOSE.tooSlow, 'the viewer does not keep up');
+				this.end();
 				resolve();
 			}, STALL_MS);
 			const head = this.#services.log.head(this.#sessionId);
-			this.#connection.sendJson(
-				'event',
-				this.#sessionId,
-				head,
-				`{"type":"heartbeat","head":${head}}`,
-				() => {
-					if (this.#stall) clearTimeout(this.#stall);
-					this.#again = true;
-					resolve();
-				}
-			);
+			const heartbeat = `{"type":"heartbeat","head":${head}}`;
+			this.#viewer.sendJson('event', this.#sessionId, head, heartbeat, () => {
+				if (this.#stall) clearTimeout(this.#stall);
+				resolve();
+			});
 		});
 	}
 }

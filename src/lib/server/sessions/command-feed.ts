@@ -1,0 +1,81 @@
+/**
+ * The numbered commands of a session on their way to one connected runner: each once, in order and
+ * without a hole. What was just committed goes at once; whenever that does not continue what was
+ * sent, the rest is read from the database.
+ */
+import type { RunnerCommand } from '@agent-manager/protocol/runner-frames.ts';
+import type { SessionState } from '#lib/domain/session-state.ts';
+import type { NumberedCommand } from '#lib/server/db/sessions.ts';
+
+export interface CommandFeedOptions {
+	/** Commands after `num` that no runner has taken, in order. */
+	readAfter: (num: number) => Promise<NumberedCommand[]>;
+	/** The session as it is; null when it is gone. */
+	state: () => Promise<SessionState | null>;
+	send: (command: NumberedCommand) => void;
+	/** Commands could not be read: the connection begins again. */
+	onFailure: (cause: unknown) => void;
+}
+
+/**
+ * What an earlier runner never took may be void by now: an interrupt of a turn that is over, a finish
+ * before a resume. Its number has to come all the same, so an answer to nothing goes in its place.
+ */
+const orNothing = (command: RunnerCommand, state: SessionState): RunnerCommand => {
+	const isVoid =
+		(command.type === 'finish' && state.desired !== 'finished') ||
+		(command.type === 'interrupt' && state.openTurn === null);
+	if (!isVoid) return command;
+	const { commandId } = command;
+	const nothing = { requestId: '', decision: 'deny', message: null, updatedInput: null } as const;
+	return { type: 'decide', commandId, ...nothing };
+};
+
+export class CommandFeed {
+	readonly #options: CommandFeedOptions;
+	#lastSent: number;
+	#again = false;
+	#reading = false;
+
+	/** `lastTaken`: the newest command that the runner has. */
+	constructor(lastTaken: number, options: CommandFeedOptions) {
+		this.#lastSent = lastTaken;
+		this.#options = options;
+	}
+
+	/** Commands that were just committed. */
+	deliver(commands: readonly NumberedCommand[]): void {
+		const first = commands[0];
+		if (!first) return;
+		if (this.#reading || first.num !== this.#lastSent + 1) return this.catchUp();
+		for (const command of commands) this.#send(command);
+	}
+
+	/** Sends all that is due from the database. */
+	catchUp(): void {
+		this.#again = true;
+		if (this.#reading) return;
+		this.#reading = true;
+		this.#read().catch((cause: unknown) => this.#options.onFailure(cause));
+	}
+
+	async #read(): Promise<void> {
+		const { readAfter, state } = this.#options;
+		try {
+			while (this.#again) {
+				this.#again = false;
+				const due = await readAfter(this.#lastSent);
+				const now = due.length > 0 ? await state() : null;
+				if (!now) continue;
+				for (const { num, command } of due) this.#send({ num, command: orNothing(command, now) });
+			}
+		} finally {
+			this.#reading = false;
+		}
+	}
+
+	#send(command: NumberedCommand): void {
+		this.#lastSent = command.num;
+		this.#options.send(command);
+	}
+}
