@@ -65,7 +65,7 @@ export const runnerToManagerSchema = z.discriminatedUnion('kind', [
 	/** Records in order of `n`, already fsynced in the outbox. */
 	z.object({ kind: z.literal('records'), records: z.array(outboxRecordSchema).min(1) }),
 	/**
-	 * Lossy. `afterN`: the newest record before them. What the model said in one go is one frame, and
+	 * Lossy. `afterN`: the record that they must not overtake. What the model said in one go is one frame, and
 	 * neighbours of the same block are one delta: a stream at full speed costs little here and behind.
 	 */
 	z.object({

@@ -10,6 +10,7 @@ import type { Approvals } from './approvals.ts';
 import type { CommandLog, TakenCommand, TurnOutcome } from './command-log.ts';
 import { errorText, type Log } from './log.ts';
 import type { Outbox } from './outbox.ts';
+import { NoteRun } from './note-run.ts';
 import { PartialTracker } from './partial.ts';
 import type { RunnerRecords } from './runner-records.ts';
 import { OpenTools } from './open-tools.ts';
@@ -39,7 +40,7 @@ export interface AgentDeps {
 	records: RunnerRecords;
 	commandLog: CommandLog;
 	approvals: Approvals;
-	/** A delta, and the newest record before it. */
+	/** A delta, and the record that it must not overtake. */
 	onDelta: (afterN: number, delta: Delta) => void;
 	/** The agent goes on under another conversation id. */
 	onConversation: (conversationId: string) => void;
@@ -51,6 +52,7 @@ export class Agent {
 	readonly #deps: AgentDeps;
 	readonly #partials = new PartialTracker();
 	readonly #tools = new OpenTools();
+	readonly #notes = new NoteRun();
 	readonly #queue: QueuedMessage[] = [];
 	#turn: Turn | null = null;
 	#conversationId: string;
@@ -194,11 +196,11 @@ export class Agent {
 		const { outbox } = this.#deps;
 		if (message.type === 'stream_event') {
 			const delta = this.#partials.stream(message);
-			if (delta) this.#deps.onDelta(outbox.lastN, delta);
+			if (delta) this.#deps.onDelta(this.#notes.before(outbox.lastN), delta);
 			return;
 		}
 		if (message.type === 'system' && message.subtype === 'init') this.#turnRuns(message);
-		outbox.append('claude', recordType(message), message);
+		this.#notes.take(outbox.append('claude', recordType(message), message), message);
 		switch (message.type) {
 			case 'assistant':
 				this.#partials.complete(message);
