@@ -5,6 +5,8 @@
  * So no transaction stays open between round trips, and a stale manager or runner writes nothing.
  */
 import { sql, type SQL } from 'drizzle-orm';
+import { PgDialect } from 'drizzle-orm/pg-core';
+import type { Pool } from 'pg';
 import type { EventMark, EventSource, SessionEvent } from '@agent-manager/protocol/events.ts';
 import type { SessionId } from '@agent-manager/protocol/ids.ts';
 import type { JsonObject } from '@agent-manager/protocol/json.ts';
@@ -89,13 +91,9 @@ const receiptClause = ({ receipt }: Append): SQL =>
 		select ${receipt.id}::uuid, ${receipt.requestHash}, moved.id, ${JSON.stringify(receipt.answer)}::json
 		from moved)`;
 
-/**
- * Appends, or returns false when the log has moved on. Throws what the database throws; a unique
- * violation on `commands_pkey` means that the receipt's command was taken before.
- */
-export const appendEvents = async (db: Executor, append: Append): Promise<boolean> => {
+const statement = (append: Append): SQL => {
 	const { sessionId, from, to, state, events } = append;
-	const result = await db.execute(sql`
+	return sql`
 		with moved as (
 			update sessions set last_seq = ${to.lastSeq}, last_n = ${to.lastN},
 				last_command = ${to.lastCommand}, epoch = ${to.epoch}, status = ${state.status},
@@ -109,8 +107,30 @@ export const appendEvents = async (db: Executor, append: Append): Promise<boolea
 				x->>'source', x->>'type', x->'payload', nullif(x->'marks', 'null'::jsonb)
 			from moved, jsonb_array_elements(${eventsJson(events)}::jsonb) as x
 		)${bodiesClause(append)}${commandsClause(append)}${receiptClause(append)}
-		select id from moved`);
-	return result.rows.length === 1;
+		select id from moved`;
+};
+
+/** Statements that differ in nothing but their values share a name; null when the text varies. */
+const nameOf = ({ events, runnerCommands, receipt }: Append): string | null =>
+	events.some(({ stored }) => stored.body !== null)
+		? null
+		: `append${runnerCommands.length > 0 ? '-commands' : ''}${receipt ? '-receipt' : ''}`;
+
+const dialect = new PgDialect();
+
+/**
+ * Appends, or returns false when the log has moved on. Throws what the database throws; a unique
+ * violation on `commands_pkey` means that the receipt's command was taken before.
+ *
+ * Outside of a transaction the statement is a prepared one: to parse and plan it takes as long as to
+ * run it, and it is on the way of every message.
+ */
+export const appendEvents = async (db: Executor, append: Append): Promise<boolean> => {
+	const pool = (db as { $client?: Pool }).$client;
+	const name = nameOf(append);
+	if (!pool || name === null) return (await db.execute(statement(append))).rows.length === 1;
+	const { sql: text, params } = dialect.sqlToQuery(statement(append));
+	return (await pool.query({ name, text, values: params })).rows.length === 1;
 };
 
 interface EventRow extends Record<string, unknown> {
