@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import type { Envelope } from '@agent-manager/protocol/browser-frames.ts';
 import type { PartialMessage } from '@agent-manager/protocol/delta.ts';
+import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { SessionId } from '@agent-manager/protocol/ids.ts';
 import type { RepoService } from '#lib/server/repos/repo-service.ts';
 import type { Hub } from '#lib/server/sessions/hub.ts';
@@ -34,6 +35,13 @@ export interface Viewer {
 		seq: number | null,
 		payloadJson: string,
 		onSent?: () => void
+	): void;
+	/** Sends an error; `re` names what it is about. */
+	refuse(
+		error: WireError,
+		sessionId: SessionId | null,
+		re?: string | null,
+		commandId?: string
 	): void;
 	close(code: number, reason: string): void;
 }
