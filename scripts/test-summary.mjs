@@ -9,6 +9,16 @@
 
 const NO_REASON = 'no reason given';
 
+/**
+ * What is skipped by a condition says why in its title: "docker (skipped: no engine)", or the other
+ * way round, "copies from a closed folder (root can: skipped)".
+ * @param {string} title
+ */
+function reasonInTitle(title) {
+	const after = /skipped: ([^()]+(\([^()]*\)[^()]*)*)/.exec(title)?.[1];
+	return after ?? /\(([^()]+): skipped\)/.exec(title)?.[1];
+}
+
 /** @returns {Summary} */
 export function emptySummary() {
 	return { passed: 0, failed: [], skipped: [] };
@@ -29,9 +39,7 @@ export function readVitest(report, notes, exitCode) {
 			else if (test.status === 'failed') summary.failed.push(test.fullName);
 			else {
 				const name = test.fullName;
-				// A suite that is skipped as a whole says why in its title: "docker (skipped: no engine)".
-				const inTitle = /skipped: ([^()]+(\([^()]*\)[^()]*)*)/.exec(name)?.[1];
-				summary.skipped.push({ name, reason: notes[name] || inTitle || NO_REASON });
+				summary.skipped.push({ name, reason: notes[name] || reasonInTitle(name) || NO_REASON });
 			}
 		}
 		const broken = file.status === 'failed' && summary.failed.length === failedBefore;

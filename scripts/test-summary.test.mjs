@@ -25,10 +25,12 @@ describe('Vitest', () => {
 		});
 	});
 
-	it('takes the reason of a skipped suite from its title', () => {
-		const title = () => 'docker (skipped: needs root (uid 0)) starts';
-		const report = { testResults: [vitestFile(['skipped'], 'passed', title)] };
-		expect(readVitest(report, {}, 0).skipped[0]?.reason).toBe('needs root (uid 0)');
+	it.each([
+		['docker (skipped: needs root (uid 0)) starts', 'needs root (uid 0)'],
+		['copies from a closed folder (root can: skipped)', 'root can']
+	])('takes the reason from the title: %s', (title, reason) => {
+		const report = { testResults: [vitestFile(['skipped'], 'passed', () => title)] };
+		expect(readVitest(report, {}, 0).skipped[0]?.reason).toBe(reason);
 	});
 
 	it('counts a file that could not be loaded as failed', () => {
