@@ -1,5 +1,6 @@
 /** The parts that sessions are made of, tied to each other. */
 import { randomUUID } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import type { RepoId } from '@agent-manager/protocol/ids.ts';
 import type { Config } from './config.ts';
 import type { Database } from './db/client.ts';
@@ -18,6 +19,7 @@ import { SessionLog } from './sessions/session-log.ts';
 import { SessionManager } from './sessions/session-manager.ts';
 import { DEFAULT_BASE_SYSTEM_PROMPT } from './sessions/session-prompts.ts';
 import { SessionService } from './sessions/session-service.ts';
+import { StartSlots } from './sessions/start-slots.ts';
 
 export interface AppSessionsOptions {
 	config: Config;
@@ -78,6 +80,7 @@ export const createSessions = (options: AppSessionsOptions): AppSessions => {
 		chooseDriver: drivers.choose,
 		doubtDriver: drivers.doubt,
 		drivers: drivers.all,
+		startSlots: new StartSlots(Math.max(2, availableParallelism())),
 		limits: {
 			cpus: config.sandboxCpus,
 			memoryBytes: config.sandboxMemoryMb * 1_048_576,

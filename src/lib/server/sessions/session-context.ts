@@ -10,6 +10,7 @@ import type { SandboxDriver, SandboxLimits } from '#lib/server/runner/sandbox/dr
 import type { Hub } from './hub.ts';
 import type { SessionGit } from './session-git.ts';
 import type { SessionLog } from './session-log.ts';
+import type { StartSlots } from './start-slots.ts';
 
 /** The door as sessions need it: opened before a sandbox starts, closed when it is gone. */
 export interface SessionDoor {
@@ -43,6 +44,8 @@ export interface SessionContext {
 	/** A start with this driver has failed. */
 	doubtDriver: (kind: DriverKind) => void;
 	drivers: () => readonly SandboxDriver[];
+	/** Held from the making of a sandbox until its agent has said something. */
+	startSlots: StartSlots;
 	workspaceRoot: string;
 	/** Id of this workspace's instance, on every label. */
 	instance: string;

@@ -8,6 +8,7 @@ import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { AgentOptions } from '@agent-manager/protocol/runner-frames.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import { fail, ok, type Result } from '#lib/domain/result.ts';
+import { isLive } from '#lib/domain/session-machine.ts';
 import type { RepoRow } from '#lib/server/db/repos.ts';
 import type { RunningSandbox, SandboxDriver } from '#lib/server/runner/sandbox/driver.ts';
 import { prepareOwnership } from '#lib/server/runner/sandbox/sandbox-owner.ts';
@@ -20,6 +21,8 @@ import { sessionToken } from './session-tokens.ts';
 import type { SessionCell } from './session-view.ts';
 import { StartSteps, type StepLog } from './start-steps.ts';
 
+/** An agent that has said nothing for so long holds nobody else up. */
+const AGENT_QUIET_MS = 10_000;
 /** From the sandbox's start to the runner's first word. */
 const HELLO_TIMEOUT_MS = 30_000;
 const LOG_LINES = 20;
@@ -69,6 +72,7 @@ class SessionStart {
 	readonly #epoch: number;
 	readonly #paths: SessionPaths;
 	readonly #steps: StartSteps;
+	#freeSlot: () => void = () => undefined;
 
 	constructor(
 		context: SessionContext,
@@ -87,7 +91,13 @@ class SessionStart {
 
 	/** Up to a connected runner. A failure is recorded; the caller cleans up. */
 	async run(): Promise<Result<void, WireError>> {
-		const result = await this.#allSteps();
+		let result: Result<void, WireError> | null = null;
+		try {
+			result = await this.#allSteps();
+		} finally {
+			if (result?.ok) this.#freeSlotOnceAgentSpeaks();
+			else this.#freeSlot();
+		}
 		if (!result.ok && !this.#signal.aborted) {
 			this.#steps.record({ type: 'session.failed', payload: { error: result.error } });
 		}
@@ -107,7 +117,14 @@ class SessionStart {
 		});
 		if (!chosen.ok) return chosen;
 		const { driver, notes } = chosen.value;
-		const started = await this.#steps.run('sandbox', () => this.#sandbox(repo, driver));
+		const started = await this.#steps.run('sandbox', async (say) => {
+			const { startSlots } = this.#context;
+			if (startSlots.areTaken) say('waiting for other sessions to start');
+			const free = await startSlots.acquire(this.#signal);
+			if (!free) return fail(wireError('sandbox_start_failed', 'The start was broken off.'));
+			this.#freeSlot = free;
+			return this.#sandbox(repo, driver);
+		});
 		if (!started.ok) return started;
 		const running = started.value;
 		this.#steps.record({
@@ -120,6 +137,22 @@ class SessionStart {
 			}
 		});
 		return this.#steps.run('runner', (say) => this.#hello(running, say));
+	}
+
+	/** The agent's own start costs most; its step is over with its first word, or with the session. */
+	#freeSlotOnceAgentSpeaks(): void {
+		const done = (): void => {
+			clearTimeout(timer);
+			stopListening();
+			this.#freeSlot();
+		};
+		const timer = setTimeout(done, AGENT_QUIET_MS);
+		const stopListening = this.#context.hub.onSession(this.#cell.id, (signal) => {
+			if (signal.type !== 'session') return;
+			const step = signal.session.steps.find(({ name }) => name === 'agent');
+			if (step?.status !== 'running' && step?.status !== 'pending') done();
+			else if (!isLive(signal.session.status)) done();
+		});
 	}
 
 	/** Mirror and worktree; both are done already when a session comes back. */

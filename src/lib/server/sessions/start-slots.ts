@@ -1,0 +1,47 @@
+/**
+ * How many sandboxes may be on their way at once. Starting an agent is seconds of pure CPU: twenty at
+ * once make every session that speaks already stutter, and none of them comes up sooner.
+ */
+export class StartSlots {
+	#free: number;
+	readonly #waiting: (() => void)[] = [];
+
+	constructor(count: number) {
+		this.#free = count;
+	}
+
+	/** Whether the next one would have to wait. */
+	get areTaken(): boolean {
+		return this.#free === 0;
+	}
+
+	/** In the order of asking. Gives what frees the slot again, once; null when the signal aborts. */
+	async acquire(signal: AbortSignal): Promise<(() => void) | null> {
+		if (signal.aborted) return null;
+		if (this.#free > 0) this.#free -= 1;
+		else if (!(await this.#turn(signal))) return null;
+		let held = true;
+		return () => {
+			if (!held) return;
+			held = false;
+			const next = this.#waiting.shift();
+			if (next) next();
+			else this.#free += 1;
+		};
+	}
+
+	#turn(signal: AbortSignal): Promise<boolean> {
+		return new Promise((resolve) => {
+			const take = (): void => {
+				signal.removeEventListener('abort', giveUp);
+				resolve(true);
+			};
+			const giveUp = (): void => {
+				this.#waiting.splice(this.#waiting.indexOf(take), 1);
+				resolve(false);
+			};
+			signal.addEventListener('abort', giveUp, { once: true });
+			this.#waiting.push(take);
+		});
+	}
+}
