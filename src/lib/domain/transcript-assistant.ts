@@ -17,7 +17,7 @@ import {
 	type TranscriptState
 } from './transcript-state.ts';
 import { foldToolResult } from './transcript-tool-results.ts';
-import { addNotice, endRetries, eventKey } from './transcript-turns.ts';
+import { addNotice, endRetries, eventKey, wholeSeqOf } from './transcript-turns.ts';
 
 /** Key of a content block, the same while it streams and once it is stored. */
 export const contentKey = (messageId: string, index: number): string =>
@@ -61,7 +61,11 @@ const addContent = (state: TranscriptState, said: Said, content: unknown): strin
 	if (type === 'text') {
 		const text = cleanText(textAt(content, 'text') ?? '');
 		if (text.trim() === '') return null;
-		addBlock(state, { ...base, kind: 'text', text, streaming: false, cut }, parent);
+		addBlock(
+			state,
+			{ ...base, kind: 'text', text, streaming: false, cut, wholeSeq: wholeSeqOf(event) },
+			parent
+		);
 		return key;
 	}
 	if (type === 'thinking' || type === 'redacted_thinking') {

@@ -29,6 +29,8 @@ export interface TextBlock extends BlockBase {
 	streaming: boolean;
 	/** Cut off by an interrupt or by the end of the sandbox. */
 	cut: boolean;
+	/** The event that has the whole of it, when it is too long for a page of the log. */
+	wholeSeq: number | null;
 }
 
 export interface ThinkingBlock extends BlockBase {
@@ -48,6 +50,8 @@ export interface ToolResult {
 	isError: boolean;
 	/** The SDK's `tool_use_result`: a shape of its own for each tool. */
 	structured: unknown;
+	/** The event that has the whole of it, when it is too long for a page of the log. */
+	wholeSeq: number | null;
 }
 
 export interface ToolImage {

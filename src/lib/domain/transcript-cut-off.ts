@@ -32,7 +32,11 @@ export const foldCutOff = (
 				null
 			);
 		} else if (text.trim() !== '' && toolUseId === null) {
-			addBlock(state, { ...base, kind: 'text', key, text, streaming: false, cut: true }, null);
+			addBlock(
+				state,
+				{ ...base, kind: 'text', key, text, streaming: false, cut: true, wholeSeq: null },
+				null
+			);
 		}
 	}
 };

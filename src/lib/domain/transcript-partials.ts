@@ -41,7 +41,7 @@ const partialBlock = (message: PartialMessage, partial: PartialBlock): Block | n
 	}
 	if (text.trim() === '') return null;
 	return partial.kind === 'text'
-		? { ...base, kind: 'text', text, streaming: true, cut: false }
+		? { ...base, kind: 'text', text, streaming: true, cut: false, wholeSeq: null }
 		: { ...base, kind: 'thinking', text, streaming: true, durationMs: null };
 };
 

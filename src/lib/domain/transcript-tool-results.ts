@@ -13,6 +13,7 @@ import {
 	type TranscriptState
 } from './transcript-state.ts';
 import { todosAfter } from './transcript-todos.ts';
+import { wholeSeqOf } from './transcript-turns.ts';
 
 const imageTypes = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp']);
 const base64 = /^[A-Za-z0-9+/=\s]*$/;
@@ -79,11 +80,12 @@ export const foldToolResult = (
 	if (toolUseId === null) return;
 	const known = toolAt(state, toolUseId);
 	const isError = flagAt(content, 'is_error');
+	const wholeSeq = wholeSeqOf(event);
 	const tool: ToolBlock = {
 		...(known ?? emptyTool(toolUseId)),
 		seq: known?.seq ?? event.seq,
 		ts: known?.ts ?? event.ts,
-		result: { ...readContent(content['content']), isError, structured },
+		result: { ...readContent(content['content']), isError, structured, wholeSeq },
 		status: flagAt(structured, 'interrupted') ? 'interrupted' : isError ? 'failed' : 'done',
 		endedAt: event.ts
 	};

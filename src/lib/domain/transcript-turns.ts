@@ -16,6 +16,10 @@ import {
 export const eventKey = (event: SessionEvent, part = 0): string =>
 	part === 0 ? `event:${event.seq}` : `event:${event.seq}:${part}`;
 
+/** The log keeps a short stand-in of what is too long, and the whole of it aside. */
+export const wholeSeqOf = (event: SessionEvent): number | null =>
+	event.marks?.includes('oversize') ? event.seq : null;
+
 export const addNotice = (
 	state: TranscriptState,
 	event: SessionEvent,
