@@ -89,6 +89,17 @@ describe('the composer', () => {
 		expect(onInterrupt).toHaveBeenCalledTimes(1);
 	});
 
+	it('stops with Esc from the page, not from another field', async () => {
+		await render(Composer, props('running'));
+		const other = document.body.appendChild(document.createElement('input'));
+		other.focus();
+		await userEvent.keyboard('{Escape}');
+		expect(onInterrupt).not.toHaveBeenCalled();
+		other.remove();
+		await userEvent.keyboard('{Escape}');
+		expect(onInterrupt).toHaveBeenCalledTimes(1);
+	});
+
 	it('says why nothing can be sent, and keeps what is written', async () => {
 		await render(Composer, props('stopped', 'This session is stopped. Resume it.'));
 		await userEvent.fill(field(), 'Later');
