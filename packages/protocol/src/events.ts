@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { seqSchema } from './ids.ts';
 import { jsonObjectSchema, timestampSchema } from './json.ts';
-import { errorCodeSchema, wireErrorSchema } from './errors.ts';
+import { wireErrorSchema } from './errors.ts';
 import {
 	driverKindSchema,
 	permissionModeSchema,
@@ -15,10 +15,10 @@ export type EventSource = z.infer<typeof eventSourceSchema>;
 
 /**
  * Why a stored payload differs from what was sent. `nul` and `surrogate`: characters PostgreSQL
- * can't hold stand escaped; `deep`: too deeply nested, kept as text; `redacted`: a secret was
- * replaced; `oversize`: the whole body is in the side table and the payload is a short stand-in.
+ * can't hold were replaced; `deep`: what is nested too deeply was cut; `oversize`: the payload is a
+ * short stand-in. The body as it came is in the side table.
  */
-export const eventMarkSchema = z.enum(['nul', 'surrogate', 'deep', 'redacted', 'oversize']);
+export const eventMarkSchema = z.enum(['nul', 'surrogate', 'deep', 'oversize']);
 export type EventMark = z.infer<typeof eventMarkSchema>;
 
 /** One fact of a session's log. The payload of a `claude.*` event is the SDK's message unchanged. */
@@ -47,7 +47,7 @@ export const managerEventSchemas = {
 	}),
 	/** A start was asked for: the first one, a retry, a resume or a wake-up. */
 	'session.start_requested': z.object({
-		reason: z.enum(['created', 'retry', 'resume', 'wake', 'recover']),
+		reason: z.enum(['created', 'retry', 'resume', 'wake']),
 		epoch: z.int()
 	}),
 	'step.started': z.object({ step: startStepNameSchema }),
@@ -109,8 +109,7 @@ export const managerEventSchemas = {
 	'session.finished': z.object({}),
 	'session.failed': z.object({ error: wireErrorSchema }),
 	'session.purge_requested': z.object({}),
-	'egress.denied': z.object({ host: z.string(), port: z.int(), reason: z.string() }),
-	'frame.rejected': z.object({ code: errorCodeSchema, message: z.string() })
+	'egress.denied': z.object({ host: z.string(), port: z.int(), reason: z.string() })
 } as const;
 export type ManagerEventType = keyof typeof managerEventSchemas;
 export type ManagerEventPayload<T extends ManagerEventType> = z.infer<

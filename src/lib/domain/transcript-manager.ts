@@ -30,8 +30,7 @@ const startWords: Record<ManagerEventPayload<'session.start_requested'>['reason'
 		created: null,
 		retry: 'Start retried',
 		resume: 'Resumed in a fresh sandbox',
-		wake: 'Woken up in a fresh sandbox',
-		recover: 'Recovered in a fresh sandbox'
+		wake: 'Woken up in a fresh sandbox'
 	};
 
 const exitWords: Record<ManagerEventPayload<'sandbox.exited'>['cause'], string> = {
@@ -148,12 +147,6 @@ const folds: { [T in ManagerEventType]: Fold<T> | null } = {
 			tone: 'warning',
 			title: `Blocked a connection to ${cleanLine(host, 200)}:${port}`,
 			detail: reason
-		}),
-	'frame.rejected': (state, { message }, event) =>
-		addNotice(state, event, {
-			tone: 'warning',
-			title: 'The sandbox said something that was not accepted',
-			detail: message
 		})
 };
 

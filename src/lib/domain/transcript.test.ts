@@ -301,8 +301,7 @@ describe('starts and ends', () => {
 	it.each([
 		['resume', 'Resumed in a fresh sandbox'],
 		['wake', 'Woken up in a fresh sandbox'],
-		['retry', 'Start retried'],
-		['recover', 'Recovered in a fresh sandbox']
+		['retry', 'Start retried']
 	])('%s is a divider', (reason, text) => {
 		const log = new LogWriter();
 		log.manager('session.start_requested', { reason, epoch: 2 });

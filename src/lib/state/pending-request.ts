@@ -31,7 +31,8 @@ export const requestBlock = (request: PendingRequest, event: SessionEvent): Requ
 	reason: null,
 	outcome: 'pending',
 	message: null,
-	answers: null
+	answers: null,
+	hidden: false
 });
 
 /** What the agent adds in words, such as why it wants to. */
