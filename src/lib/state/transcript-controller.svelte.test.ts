@@ -65,11 +65,12 @@ describe('a window that is filled in pieces', () => {
 		};
 		shows(20, 30);
 		shows(20, 40);
-		expect(controller.prepends).toBe(0);
+		expect(controller.startChanges).toBe(0);
 		shows(8, 44);
-		expect(controller.prepends).toBe(1);
+		expect(controller.startChanges).toBe(1);
 		shows(0, story.length);
 		shows(15, story.length);
+		expect(controller.startChanges).toBe(3);
 		shows(2, 9);
 		shows(0, 0);
 		shows(0, 5);

@@ -43,8 +43,8 @@ export class TranscriptController {
 	interruptAsked = $state(false);
 	/** Trails the events: computed when the page is idle. */
 	hashed = $state.raw<HashedWindow | null>(null);
-	/** How often older events were put before the others: a list keeps its place then. */
-	prepends = $state(0);
+	/** How often the window's old end moved: a list keeps its place by its new end then. */
+	startChanges = $state(0);
 
 	readonly #opened = new SvelteSet<string>();
 	readonly #closed = new SvelteSet<string>();
@@ -88,7 +88,7 @@ export class TranscriptController {
 		if (before.length === 0) return;
 		this.#carry = undefined;
 		this.#fold([...before, ...this.#events]);
-		this.prepends += 1;
+		this.startChanges += 1;
 		this.#publish();
 	}
 
@@ -100,19 +100,20 @@ export class TranscriptController {
 
 	/** Makes the transcript that of this window, with the least work: what is known stays folded. */
 	sync(events: SessionEvent[], partials: PartialMessage[]): void {
-		const first = events[0]?.seq;
-		const known = this.#events[0]?.seq;
-		const follows = (events.at(-1)?.seq ?? 0) >= this.#state.head;
+		const first = events[0]?.seq ?? 0;
+		const known = this.#events[0]?.seq ?? 0;
+		const { head } = this.#state;
+		const overlaps = known > 0 && first > 0 && first <= head && (events.at(-1)?.seq ?? 0) >= head;
 		this.#partials = partials;
-		if (first === undefined || known === undefined || !follows || first > this.#state.head + 1) {
+		if (!overlaps) {
 			this.reset(events, partials);
-		} else if (first < known) {
-			this.prepend(events.filter((event) => event.seq < known));
-			this.append(events.slice(this.#state.head + 1 - first));
 		} else if (first === known) {
-			this.append(events.slice(this.#state.head + 1 - first));
+			this.append(events.slice(head + 1 - first));
 		} else {
-			this.reset(events, partials);
+			this.#carry = undefined;
+			this.#fold(events);
+			this.startChanges += 1;
+			this.#publish();
 		}
 	}
 
