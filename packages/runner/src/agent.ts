@@ -10,7 +10,7 @@ import type { Approvals } from './approvals.ts';
 import type { CommandLog, TakenCommand, TurnOutcome } from './command-log.ts';
 import { errorText, type Log } from './log.ts';
 import type { Outbox } from './outbox.ts';
-import { NoteRun } from './note-run.ts';
+import { isNote, NoteRun } from './note-run.ts';
 import { PartialTracker } from './partial.ts';
 import type { RunnerRecords } from './runner-records.ts';
 import { OpenTools } from './open-tools.ts';
@@ -200,7 +200,9 @@ export class Agent {
 			return;
 		}
 		if (message.type === 'system' && message.subtype === 'init') this.#turnRuns(message);
-		this.#notes.take(outbox.append('claude', recordType(message), message), message);
+		const note = isNote(message);
+		const n = outbox.append('claude', recordType(message), message, !note);
+		if (note) this.#notes.take(n);
 		switch (message.type) {
 			case 'assistant':
 				this.#partials.complete(message);

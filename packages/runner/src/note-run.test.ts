@@ -1,29 +1,24 @@
 import { expect, test } from 'vitest';
-import { NoteRun } from './note-run.ts';
+import { isNote, NoteRun } from './note-run.ts';
 
-const status = { type: 'system', subtype: 'status' };
-const lifecycle = { type: 'command_lifecycle', state: 'started' };
-const init = { type: 'system', subtype: 'init' };
+test('tells notes from what a transcript shows', () => {
+	expect(isNote({ type: 'system', subtype: 'status' })).toBe(true);
+	expect(isNote({ type: 'command_lifecycle', state: 'started' })).toBe(true);
+	expect(isNote({ type: 'system', subtype: 'init' })).toBe(false);
+	expect(isNote({ type: 'status' })).toBe(false);
+	expect(isNote({ type: 'assistant' })).toBe(false);
+});
 
 test('a delta waits for the newest record when that is no note', () => {
 	const notes = new NoteRun();
-	notes.take(1, init);
-	expect(notes.before(1)).toBe(1);
+	notes.take(1);
+	expect(notes.before(2)).toBe(2);
 });
 
 test('it passes every note at the end, and no further', () => {
 	const notes = new NoteRun();
-	notes.take(1, status);
-	notes.take(2, init);
-	notes.take(3, lifecycle);
-	notes.take(4, status);
+	notes.take(1);
+	notes.take(3);
+	notes.take(4);
 	expect(notes.before(4)).toBe(2);
-});
-
-test('a record of our own after the notes is waited for', () => {
-	const notes = new NoteRun();
-	notes.take(1, status);
-	expect(notes.before(2)).toBe(2);
-	notes.take(3, status);
-	expect(notes.before(3)).toBe(2);
 });

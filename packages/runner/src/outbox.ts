@@ -80,6 +80,9 @@ export interface OutboxDeps {
 	openFile?: OpenSegmentFile;
 }
 
+/** How long a record that is not urgent waits for company. */
+const LAZY_MS = 25;
+
 /** How often what was committed is written down and old segments are removed. */
 const TIDY_MS = 500;
 
@@ -105,6 +108,7 @@ export class Outbox {
 	#onDurable: (n: number) => void = () => undefined;
 	#writing: Promise<void> | null = null;
 	#tidyTimer: NodeJS.Timeout | null = null;
+	#lazyTimer: NodeJS.Timeout | null = null;
 	#closed = false;
 
 	private constructor(storage: OutboxStorage, limits: OutboxLimits, deps: OutboxDeps) {
@@ -139,14 +143,23 @@ export class Outbox {
 		return this.#ackedN;
 	}
 
-	/** Numbers a record and writes it soon; never waits, never refuses. Returns its `n`. */
-	append(source: OutboxRecord['source'], type: string, payload: JsonObject): number {
+	/**
+	 * Numbers a record and writes it soon; never waits, never refuses. Returns its `n`. One that is not
+	 * urgent waits a moment for others to share their write, on both sides of the door.
+	 */
+	append(
+		source: OutboxRecord['source'],
+		type: string,
+		payload: JsonObject,
+		urgent = true
+	): number {
 		const n = (this.#lastN += 1);
 		const json = encodeRecord({ n, ts: this.#deps.now().toISOString(), source, type }, payload);
 		this.#pending.push({ n, json });
 		this.#sizes.push(json.length);
 		this.#unackedBytes += json.length;
-		this.#startWriting();
+		if (urgent) this.#startWriting();
+		else this.#lazyTimer ??= setTimeout(() => this.#startWriting(), LAZY_MS);
 		return n;
 	}
 
@@ -227,6 +240,7 @@ export class Outbox {
 	async close(): Promise<void> {
 		this.#closed = true;
 		if (this.#tidyTimer) clearTimeout(this.#tidyTimer);
+		if (this.#lazyTimer) this.#startWriting();
 		await this.#writing;
 		await this.#tidy();
 		await this.#storage.close();
@@ -239,6 +253,8 @@ export class Outbox {
 	}
 
 	#startWriting(): void {
+		if (this.#lazyTimer) clearTimeout(this.#lazyTimer);
+		this.#lazyTimer = null;
 		// Not before the next tick: what is appended in this one shares the write.
 		this.#writing ??= new Promise<void>((resolve) => process.nextTick(resolve))
 			.then(() => this.#writeAll())

@@ -104,7 +104,10 @@ export class SessionLog {
 		);
 	}
 
-	/** Decides a command and writes what follows from it, with its receipt, at once. */
+	/**
+	 * Decides a command and writes what follows from it, with its receipt, at once. Whether it was
+	 * taken before shows when the receipt is written: a question beforehand would make each one wait.
+	 */
 	async command(
 		sessionId: SessionId,
 		decide: (state: SessionState) => Result<Decision, WireError>,
@@ -113,8 +116,6 @@ export class SessionLog {
 		const entry = await this.#entry(sessionId);
 		if (!entry) return fail(wireError('session_not_found', 'There is no session with this id.'));
 		return this.#inOrder(entry, async () => {
-			const known = await this.#knownAnswer(request);
-			if (known) return known;
 			let refusal: WireError | null = null;
 			let answer: JsonObject = {};
 			const receipt = (cell: SessionCell): CommandReceipt => {
@@ -141,7 +142,8 @@ export class SessionLog {
 					(await this.#knownAnswer(request)) ?? fail(wireError('internal', 'The receipt is gone.'))
 				);
 			}
-			return refusal ? fail(refusal) : ok(answer);
+			if (refusal) return (await this.#knownAnswer(request)) ?? fail(refusal);
+			return ok(answer);
 		});
 	}
 
