@@ -114,6 +114,44 @@ describe('evolve: status', () => {
 		],
 		['sleeps and still waits', asleep, { status: 'waiting', waitingFor: 'input', asleep: true }],
 		['is stopped', stopped, { status: 'stopped', waitingFor: null, ending: null }],
+		[
+			'is still to be purged when the stop that came before is done',
+			[
+				...waiting,
+				['manager', 'session.stop_requested'],
+				['manager', 'session.purge_requested'],
+				['manager', 'session.stopped']
+			],
+			{ status: 'stopped', desired: 'purged', ending: 'purge' }
+		],
+		[
+			'does not come to life by what a runner says after the end',
+			[...stopped, turnBegins('m2'), asks('r1'), turnEnds('m2')],
+			{ status: 'stopped', openTurn: null, pending: [], settling: false, turns: 2 }
+		],
+		[
+			'waits again when the sandbox of a turn that began while it fell asleep is gone',
+			[
+				...asleep,
+				turnBegins('m2'),
+				['manager', 'sandbox.exited', { epoch: 1, cause: 'exited', exitCode: 0, expected: true }]
+			],
+			{ status: 'waiting', waitingFor: 'input', asleep: true, openTurn: null, exitedEpoch: 1 }
+		],
+		[
+			'waits when the only message it was started for can’t be told done or not',
+			[
+				...starting,
+				runnerUp(1),
+				['runner', 'runner.command_unknown_outcome', { commandId: 'm1', message: 'died' }]
+			],
+			{ status: 'waiting', waitingFor: 'input', queued: [] }
+		],
+		[
+			'counts a turn that the agent began by itself',
+			[...waiting, turnBegins('nobody-sent-this')],
+			{ status: 'running', openTurn: 'nobody-sent-this', turns: 2 }
+		],
 		['is in error with its reason', failed, { status: 'error', desired: 'stopped' }],
 		[
 			'keeps a message that was never begun over an error',
@@ -250,6 +288,7 @@ describe('decide', () => {
 		['retry what is no error', stopped, { type: 'retry' }, 'session_not_resumable'],
 		['finish', waiting, finish, ['session.finish_requested', '> finish']],
 		['finish what sleeps', asleep, finish, ['session.finish_requested']],
+		['finish before there is a runner', starting, finish, ['session.finish_requested']],
 		['finish what is stopped', stopped, finish, 'session_not_live'],
 		['sleep', waiting, { type: 'sleep', afterSeconds: 0 }, ['session.slept']],
 		['sleep while running', running, { type: 'sleep', afterSeconds: 0 }, 'session_busy'],

@@ -59,14 +59,19 @@ const withoutTurn = (state: SessionState): SessionState => ({
 	openTools: []
 });
 
-/** Nothing of the agent runs any more. Messages that it has not begun stay queued for a resume. */
-const atEnd = (state: SessionState, status: SessionStatus): SessionState => ({
+/**
+ * Nothing of the agent runs any more. Messages that it has not begun stay queued for a resume. A purge
+ * that was asked for meanwhile is still to be done.
+ */
+const atEnd = (state: SessionState, status: 'stopped' | 'finished' | 'error'): SessionState => ({
 	...withoutTurn(state),
 	status,
 	waitingFor: null,
 	asleep: false,
 	runnerUp: false,
-	ending: null
+	...(state.ending === 'purge'
+		? { desired: 'purged', ending: 'purge' }
+		: { desired: status === 'finished' ? 'finished' : 'stopped', ending: null })
 });
 
 const withoutPending = (state: SessionState, requestId: string): SessionState => {
@@ -131,11 +136,11 @@ const managerFolds: ManagerFolds = {
 	'session.idled': (state) => atRest(withoutTurn(state)),
 	'session.slept': (state) => ({ ...state, desired: 'asleep', asleep: true }),
 	'session.stop_requested': (state) => ({ ...state, desired: 'stopped', ending: 'stop' }),
-	'session.stopped': (state) => atEnd({ ...state, desired: 'stopped' }, 'stopped'),
+	'session.stopped': (state) => atEnd(state, 'stopped'),
 	'session.finish_requested': (state) => ({ ...state, desired: 'finished', ending: 'finish' }),
-	'session.finished': (state) => atEnd({ ...state, desired: 'finished' }, 'finished'),
+	'session.finished': (state) => atEnd(state, 'finished'),
 	'session.failed': (state, { error }) => ({
-		...atEnd({ ...state, desired: 'stopped' }, 'error'),
+		...atEnd(state, 'error'),
 		error
 	}),
 	'session.purge_requested': (state) => ({ ...state, desired: 'purged', ending: 'purge' })

@@ -249,6 +249,14 @@ describe('a hostile sandbox', () => {
 		expectUntouched(before);
 	});
 
+	it('does not wait for a stream that was cut off', async () => {
+		const result = await collect((_argv, stdout) => {
+			stdout.destroy();
+			return Promise.resolve(ok({ exitCode: 137, stderr: '' }));
+		});
+		expect(result).toMatchObject({ ok: false });
+	});
+
 	it('can’t speak to the terminal or the page through its errors', async () => {
 		const result = await collect(() =>
 			Promise.resolve(

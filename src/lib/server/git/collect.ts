@@ -239,7 +239,9 @@ const receive = async (
 	limit.pipe(file);
 	const signal = AbortSignal.any([options.signal, stop.signal]);
 	const ran = await options.runInSandbox(argv, limit, signal);
-	if (!limit.destroyed) limit.end();
+	// Cut off in its middle: a stream that was destroyed ends nothing behind it.
+	if (limit.destroyed && !limit.readableEnded) file.destroy();
+	else limit.end();
 	await finished(file).catch(() => undefined);
 	const problem = failure as NodeJS.ErrnoException | null;
 	if (problem?.code !== undefined) return fail(diskError(problem, 'receive the session’s commits'));

@@ -161,7 +161,7 @@ export class Reconciler {
 				return false;
 			case 'stopped':
 				if (runtime.sandbox) await endSandbox(this.#context, cell, runtime);
-				if (state.ending === 'stop') await this.#settleEnd(cell, 'session.stopped');
+				if (state.ending === 'stop') await this.#settleEnd(cell, 'stop');
 				return false;
 			case 'finished':
 				return this.#finish(cell, work);
@@ -240,7 +240,7 @@ export class Reconciler {
 		if (work.finishTimer) clearTimeout(work.finishTimer);
 		work.finishTimer = null;
 		if (sandbox) await endSandbox(this.#context, cell, runtime);
-		await this.#settleEnd(cell, 'session.finished');
+		await this.#settleEnd(cell, 'finish');
 		return false;
 	}
 
@@ -250,9 +250,11 @@ export class Reconciler {
 		});
 	}
 
-	async #settleEnd(cell: SessionCell, type: 'session.stopped' | 'session.finished'): Promise<void> {
+	/** What was asked for may be something else by now: then that is still to be done. */
+	async #settleEnd(cell: SessionCell, ending: 'stop' | 'finish'): Promise<void> {
+		const type = ending === 'stop' ? 'session.stopped' : 'session.finished';
 		await this.#context.log.record(cell.id, (state) =>
-			state.ending === null ? [] : [{ type, payload: {} }]
+			state.ending === ending ? [{ type, payload: {} }] : []
 		);
 	}
 

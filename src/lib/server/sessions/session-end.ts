@@ -118,7 +118,8 @@ export const failDeadSandbox = async (
 	const error = describeDeath(exit, runtime.agentError, log);
 	runtime.agentError = null;
 	await recordExit(context, cell, runtime, { ...exit, expected: false }, (state) => {
-		if (!isLive(state.status) || state.epoch !== cell.state.epoch) return [];
+		const isStillWanted = isLive(state.status) && state.desired === 'live';
+		if (!isStillWanted || state.epoch !== cell.state.epoch) return [];
 		const failedStep = state.steps.find((step) => step.status === 'running');
 		const failed: ManagerEvent = { type: 'session.failed', payload: { error } };
 		if (!failedStep) return [failed];
