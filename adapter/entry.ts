@@ -11,6 +11,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
 import { readEnvironment, type ServerEnvironment } from './environment.ts';
 import { listen, originOf, SERVER_NAME } from './listen.ts';
 import { shutdownHandler } from './shutdown.ts';
@@ -22,6 +23,8 @@ const shared = globalThis as unknown as Record<symbol, unknown>;
 const LISTENING = Symbol.for('agent-manager.listening');
 const UPGRADE = Symbol.for('agent-manager.upgrade');
 const SHUTDOWN = Symbol.for('agent-manager.shutdown');
+
+const START_GRACE_MS = 3000;
 
 /** Says why the app could not start, without a stack if the error carries its own hint. */
 function failStart(error: unknown): never {
@@ -61,6 +64,17 @@ async function start(server: Server, { host, port }: ServerEnvironment): Promise
 	return module.handler;
 }
 
+/**
+ * Lets a start that is under way come to its end first, for a while: what it started (the database)
+ * would be left behind. A start that waits for something does not hold us longer.
+ */
+async function stopApp(ready: Promise<Handler>): Promise<void> {
+	if (!shared[SHUTDOWN]) {
+		await Promise.race([ready.catch(() => undefined), setTimeout(START_GRACE_MS)]);
+	}
+	await (shared[SHUTDOWN] as (() => Promise<void>) | undefined)?.();
+}
+
 function main(): void {
 	const environment = readEnvironment();
 	const server = createServer();
@@ -70,7 +84,7 @@ function main(): void {
 	answerUpgrades(server, ready);
 	const onSignal = shutdownHandler({
 		server,
-		stopApp: () => (shared[SHUTDOWN] as (() => Promise<void>) | undefined)?.(),
+		stopApp: () => stopApp(ready),
 		exit: (code) => process.exit(code),
 		report: (text) => process.stderr.write(text),
 		now: () => performance.now()
