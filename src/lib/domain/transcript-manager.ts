@@ -130,7 +130,11 @@ const folds: { [T in ManagerEventType]: Fold<T> | null } = {
 		addDivider(state, event, `Nothing heard for ${minutes(afterSeconds)}`);
 	},
 	'session.slept': (state, { afterSeconds }, event) =>
-		addDivider(state, event, `Asleep after ${minutes(afterSeconds)} of silence`),
+		addDivider(
+			state,
+			event,
+			afterSeconds > 0 ? `Asleep after ${minutes(afterSeconds)} of silence` : 'Put to sleep'
+		),
 	'session.stop_requested': null,
 	'session.stopped': ended('Stopped'),
 	'session.finish_requested': null,
