@@ -147,12 +147,7 @@ export class Outbox {
 	 * Numbers a record and writes it soon; never waits, never refuses. Returns its `n`. One that is not
 	 * urgent waits a moment for others to share their write, on both sides of the door.
 	 */
-	append(
-		source: OutboxRecord['source'],
-		type: string,
-		payload: JsonObject,
-		urgent = true
-	): number {
+	append(source: OutboxRecord['source'], type: string, payload: JsonObject, urgent = true): number {
 		const n = (this.#lastN += 1);
 		const json = encodeRecord({ n, ts: this.#deps.now().toISOString(), source, type }, payload);
 		this.#pending.push({ n, json });
