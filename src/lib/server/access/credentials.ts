@@ -4,10 +4,12 @@
  * to every port of a host; it opens nothing but this app in a browser.
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { chmod, mkdir, open, readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import { wireError } from '#lib/domain/errors.ts';
+import { createOnce } from './create-once.ts';
 
 export interface Credentials {
 	/** Instance-specific, so that two apps on one host do not sign each other out. */
@@ -34,14 +36,9 @@ const sameSecret = (a: string, b: string): boolean =>
 export const loadSecret = async (folder: string, name: string): Promise<string> => {
 	await mkdir(folder, { recursive: true, mode: 0o700 });
 	const path = join(folder, name);
-	try {
-		const file = await open(path, 'wx', 0o600);
-		await file.writeFile(`${randomBytes(32).toString('base64url')}\n`);
-		await file.close();
-	} catch (cause) {
-		if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
-		await chmod(path, 0o600);
-	}
+	if (!existsSync(path))
+		await createOnce(path, `${randomBytes(32).toString('base64url')}\n`, 0o600);
+	await chmod(path, 0o600);
 	const secret = (await readFile(path, 'utf8')).trim();
 	if (secret.length < 32)
 		throw new Error(`${path} holds no usable secret: delete it and start again`);
