@@ -22,15 +22,20 @@ export interface Storable {
 const SUSPICIOUS = /\\u0000|\\ud[89a-f][0-9a-f]{2}/;
 const LONE_SURROGATE = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g;
 
-/** True when the text opens so few brackets that it can't be deep. */
-const surelyShallow = (json: string): boolean => {
-	let opened = 0;
-	for (let i = 0; i < json.length; i++) {
-		const code = json.charCodeAt(i);
-		if ((code === 0x7b || code === 0x5b) && ++opened > PAYLOAD_MAX_DEPTH) return false;
+/** How often `bracket` is in the text, counted no further than just above the limit. */
+const countUpToLimit = (json: string, bracket: '{' | '['): number => {
+	let count = 0;
+	let at = json.indexOf(bracket);
+	while (at >= 0 && count <= PAYLOAD_MAX_DEPTH) {
+		count += 1;
+		at = json.indexOf(bracket, at + 1);
 	}
-	return true;
+	return count;
 };
+
+/** True when the text opens so few brackets that it can't be deep. */
+const surelyShallow = (json: string): boolean =>
+	countUpToLimit(json, '{') + countUpToLimit(json, '[') <= PAYLOAD_MAX_DEPTH;
 
 /** Any depth, without recursion: `JSON.stringify` overflows the stack where this does not. */
 const stringifyDeep = (root: unknown): string => {
@@ -123,6 +128,9 @@ const stringifyOrNull = (payload: JsonObject): string | null => {
 		throw cause;
 	}
 };
+
+/** The same JSON value with every text of it such that PostgreSQL can hold it. */
+export const storableValue = <T>(value: T): T => clean(value, 0, { marks: new Set() }) as T;
 
 /** A sandbox's word for when it was: a moment that PostgreSQL can hold, or `now`. */
 export const storableTime = (ts: string, now: Date): string => {

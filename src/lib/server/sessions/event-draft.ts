@@ -9,7 +9,7 @@ import { toStorable, type Storable } from '#lib/server/db/storable-json.ts';
 import type { TailEntry } from './event-tail.ts';
 import type { SessionCell } from './session-view.ts';
 
-/** Drafted from the session as it stands: that may differ between tries. */
+/** Drafted from the session as it stands: that may differ between tries. `ts` are in UTC. */
 export interface EventDraft {
 	events: readonly Omit<SessionEvent, 'seq'>[];
 	/** The runner's numbers of the events, when they are the runner's. */
@@ -36,7 +36,7 @@ const asStored = (
 const asText = ({ seq, ts, source, type }: SessionEvent, { json, marks }: Storable): string => {
 	const marked = marks ? `,"marks":${JSON.stringify(marks)}` : '';
 	return (
-		`{"seq":${seq},"ts":"${new Date(ts).toISOString()}","source":"${source}",` +
+		`{"seq":${seq},"ts":"${ts}","source":"${source}",` +
 		`"type":${JSON.stringify(type)},"payload":${json}${marked}}`
 	);
 };

@@ -45,7 +45,10 @@ export const titleOf = (prompt: string): string => {
 	const text = line.replace(/\s+/g, ' ').trim();
 	if (text.length <= TITLE_MAX) return text;
 	const cut = text.slice(0, TITLE_MAX);
-	return `${cut.slice(0, Math.max(cut.lastIndexOf(' '), TITLE_MAX / 2)).trimEnd()}…`;
+	const space = cut.lastIndexOf(' ');
+	// Never in the middle of a character that takes two units.
+	const whole = cut.replace(/[\uD800-\uDBFF]$/, '');
+	return `${space > TITLE_MAX / 2 ? cut.slice(0, space) : whole}…`;
 };
 
 interface Draft {

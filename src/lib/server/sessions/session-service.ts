@@ -18,6 +18,7 @@ import { isLive } from '#lib/domain/session-machine.ts';
 import type { Database } from '#lib/server/db/client.ts';
 import { readBackward, readBody, readForward } from '#lib/server/db/event-log.ts';
 import { listSessions } from '#lib/server/db/sessions.ts';
+import { storableValue } from '#lib/server/db/storable-json.ts';
 import { toCell, toSession, type SessionCell } from './session-view.ts';
 import type { SessionCreation } from './session-creation.ts';
 import type { CommandRequest, SessionLog } from './session-log.ts';
@@ -67,7 +68,7 @@ export class SessionService {
 	}
 
 	start(repoId: RepoId, request: StartSession, key?: CommandId): Answered {
-		return this.#options.creation.create(repoId, request, {
+		return this.#options.creation.create(repoId, storableValue(request), {
 			id: key ?? this.#newKey(),
 			requestHash: hashRequest(`start ${repoId}`, request)
 		});
@@ -82,7 +83,7 @@ export class SessionService {
 		return this.#command(sessionId, { message: text }, 'message', key, (commandId) => ({
 			type: 'message',
 			commandId,
-			text,
+			text: storableValue(text),
 			from
 		}));
 	}
@@ -91,14 +92,10 @@ export class SessionService {
 		if (isTooDeep(answer.updatedInput)) {
 			return fail(wireError('bad_request', 'updatedInput: is nested too deeply'));
 		}
-		return this.#command(sessionId, answer, 'decide', key, (commandId) => ({
-			type: 'decide',
-			commandId,
-			requestId: answer.requestId,
-			decision: answer.decision,
-			message: answer.message ?? null,
-			updatedInput: answer.updatedInput ?? null
-		}));
+		return this.#command(sessionId, answer, 'decide', key, (commandId) => {
+			const { requestId, decision, message = null, updatedInput = null } = storableValue(answer);
+			return { type: 'decide', commandId, requestId, decision, message, updatedInput };
+		});
 	}
 
 	plain(sessionId: SessionId, type: PlainCommand, key?: CommandId): Answered {
