@@ -20,7 +20,9 @@ const run = ({ id, epoch, token, socket }) =>
 	new Promise((welcomed, reject) => {
 		const ws = new WebSocket(`ws+unix:${socket}:/runner`, {
 			headers: { authorization: `Bearer ${token}` },
-			perMessageDeflate: false
+			perMessageDeflate: false,
+			// As the real one does.
+			generateMask: () => undefined
 		});
 		let sentN = 0;
 		let ackedN = 0;
