@@ -181,6 +181,33 @@ describe('command', () => {
 	});
 });
 
+describe('memory', () => {
+	it('lets go of sessions at rest, never of live ones, and finds them again', async () => {
+		const log = newLog();
+		const [template] = await Promise.all([findSession(database.db, sessionId)]);
+		if (!template) throw new Error('no session');
+		const ids = Array.from({ length: 260 }, () => randomUUID() as SessionId);
+		for (const id of ids) {
+			await insertSession(database.db, {
+				...template,
+				id,
+				branchName: `agent/${id}`,
+				status: 'stopped',
+				state: { ...template.state, status: 'stopped' }
+			});
+		}
+		await log.ingest(sessionId, 1, records(1, 3));
+		for (const id of ids) await log.ingest(id, 1, records(1, 1));
+		await log.find(ids.at(-1) as SessionId);
+		await new Promise((resolve) => setImmediate(resolve));
+		expect(log.head(sessionId)).toBe(3);
+		expect(log.head(ids.at(-1) as SessionId)).toBe(1);
+		const kept = ids.filter((id) => log.head(id) > 0);
+		expect(kept.length).toBeLessThan(210);
+		expect(await log.ingest(ids[0] as SessionId, 1, records(2, 2))).toEqual({ ackedN: 2 });
+	});
+});
+
 describe('readAfter', () => {
 	it('gives the same from memory and from the database', async () => {
 		const log = newLog();
