@@ -1,6 +1,6 @@
 /** A session's life under every command in every status, and its deaths. No browser: the API and `/ws`. */
 import { randomUUID } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import type { Session } from '../../packages/protocol/src/session.ts';
@@ -240,6 +240,30 @@ test('one of two answers counts, also after a killed manager', async () => {
 	expect(answers.map(({ status }) => status).sort()).toEqual([202, 409]);
 	await rested(session);
 	expect((await eventTypes(session)).filter((type) => type === 'request.decided')).toHaveLength(1);
+	await post(session, 'purge');
+});
+
+test('a database that is killed three times loses nothing, for the log or for who looks at it', async () => {
+	const session = await app.startSession(repoId, '[[demo: text chunks=80 interval=30]]');
+	const viewer = await Viewer.open(app);
+	viewer.send({ type: 'subscribe.session', sessionId: session.id, afterSeq: 0 }, 'subscribe');
+	await where(session, ({ turns }) => turns === 1, 'the turn');
+	const pidFile = join(app.workspace, 'postgres', 'data', 'postmaster.pid');
+	const postmaster = (): number => Number(readFileSync(pidFile, 'utf8').split('\n')[0]);
+	for (let i = 0; i < 3; i++) {
+		const killed = postmaster();
+		process.kill(killed, 'SIGKILL');
+		await until(
+			async () => postmaster() !== killed && (await app.events(session.id).catch(() => null)),
+			'the database'
+		);
+	}
+	await rested(session);
+	const events = await app.events(session.id);
+	expect(violations(events)).toEqual([]);
+	await until(async () => viewer.seqs().length >= events.length, 'every event');
+	expect(viewer.seqs()).toEqual(events.map(({ seq }) => seq));
+	viewer.ws.close();
 	await post(session, 'purge');
 });
 
