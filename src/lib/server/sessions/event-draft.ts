@@ -9,9 +9,14 @@ import { toStorable, type Storable } from '#lib/server/db/storable-json.ts';
 import type { TailEntry } from './event-tail.ts';
 import type { SessionCell } from './session-view.ts';
 
+export type DraftedEvent = Omit<SessionEvent, 'seq'> & {
+	/** The payload as it will be stored, if that was worked out while another write was on its way. */
+	stored?: Storable;
+};
+
 /** Drafted from the session as it stands: that may differ between tries. `ts` are in UTC. */
 export interface EventDraft {
-	events: readonly Omit<SessionEvent, 'seq'>[];
+	events: readonly DraftedEvent[];
 	/** The runner's numbers of the events, when they are the runner's. */
 	numbers?: readonly number[];
 	runnerCommands?: readonly RunnerCommand[];
@@ -50,9 +55,9 @@ export const prepareEvents = (
 	const tail: TailEntry[] = [];
 	let state = before;
 	let seq = position.lastSeq;
-	events.forEach((event, index) => {
+	events.forEach(({ stored: known, ...event }, index) => {
 		seq += 1;
-		const storable = toStorable(event.payload);
+		const storable = known ?? toStorable(event.payload);
 		const full = asStored(event, seq, storable);
 		const { ts, source, type } = event;
 		rows.push({ seq, n: numbers?.[index] ?? null, ts, source, type, stored: storable });

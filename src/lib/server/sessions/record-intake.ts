@@ -4,10 +4,11 @@
  */
 import type { Logger } from 'pino';
 import type { OutboxRecord } from '@agent-manager/protocol/runner-frames.ts';
-import type { IngestResult } from './session-log.ts';
+import { toStorable } from '#lib/server/db/storable-json.ts';
+import type { IngestResult, ReceivedRecord } from './session-log.ts';
 
 export interface RecordIntakeOptions {
-	ingest: (records: readonly OutboxRecord[]) => Promise<IngestResult>;
+	ingest: (records: readonly ReceivedRecord[]) => Promise<IngestResult>;
 	/** Nobody is there any more to be told. */
 	isOver: () => boolean;
 	onCommitted: (n: number) => void;
@@ -21,7 +22,7 @@ export interface RecordIntakeOptions {
 }
 
 interface Frame {
-	records: readonly OutboxRecord[];
+	records: readonly ReceivedRecord[];
 	/** Of its text, in characters. */
 	length: number;
 }
@@ -44,11 +45,13 @@ export class RecordIntake {
 		this.#options = options;
 	}
 
-	/** Never throws and never rejects. */
-	push(frame: Frame): void {
-		this.#frames.push(frame);
-		this.#records += frame.records.length;
-		this.#length += frame.length;
+	/** Never rejects. What does not depend on the log is done while the write before is on its way. */
+	push(sent: { records: readonly OutboxRecord[]; length: number }): void {
+		const { length } = sent;
+		const records = sent.records.map((it) => ({ ...it, stored: toStorable(it.payload) }));
+		this.#frames.push({ records, length });
+		this.#records += records.length;
+		this.#length += length;
 		if (this.#isAbove(1)) this.#options.pause();
 		if (!this.#running) void this.#run();
 	}

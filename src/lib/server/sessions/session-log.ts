@@ -17,7 +17,12 @@ import { appendEvents, readForward, type CommandReceipt } from '#lib/server/db/e
 import { findReceipt, findSession, type SessionRow } from '#lib/server/db/sessions.ts';
 import { violatedConstraint } from '#lib/server/db/connection-errors.ts';
 import { storableTime, storableType } from '#lib/server/db/storable-json.ts';
-import { prepareEvents, type EventDraft, type PreparedEvents } from './event-draft.ts';
+import {
+	prepareEvents,
+	type DraftedEvent,
+	type EventDraft,
+	type PreparedEvents
+} from './event-draft.ts';
 import { EventTail, type TailEntry } from './event-tail.ts';
 import type { Hub } from './hub.ts';
 import { toCell, toSession, type SessionCell } from './session-view.ts';
@@ -52,6 +57,9 @@ export interface SessionLogOptions {
 	/** Called after each commit, in order within a session. Must not throw. */
 	onCommit: (notice: CommitNotice) => void;
 }
+
+/** A record of the outbox, its payload made storable already or not. */
+export type ReceivedRecord = OutboxRecord & Pick<DraftedEvent, 'stored'>;
 
 /** The newest committed number, or the one that is missing. */
 export type IngestResult = { ackedN: number } | { expectedN: number } | { fenced: true };
@@ -154,7 +162,7 @@ export class SessionLog {
 	async ingest(
 		sessionId: SessionId,
 		epoch: number,
-		records: readonly OutboxRecord[]
+		records: readonly ReceivedRecord[]
 	): Promise<IngestResult> {
 		const entry = await this.#entry(sessionId);
 		if (!entry) return { fenced: true };
@@ -169,11 +177,12 @@ export class SessionLog {
 					outcome = position.epoch !== epoch ? { fenced: true } : whole ? null : { expectedN };
 					if (outcome) return null;
 					return {
-						events: fresh.map(({ ts, source, type, payload }) => ({
+						events: fresh.map(({ ts, source, type, payload, stored }) => ({
 							ts: storableTime(ts, this.#options.now()),
 							source,
 							type: storableType(type),
-							payload
+							payload,
+							stored
 						})),
 						numbers: fresh.map(({ n }) => n)
 					};
