@@ -1,0 +1,57 @@
+/** The same app on a PostgreSQL of one's own: pushed first, then started, and crashed in mid-stream. */
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { expect, test } from '@playwright/test';
+import { TestApp } from '../support/app.ts';
+import {
+	findExternalBinaries,
+	startExternalPostgres,
+	type ExternalPostgres
+} from '../support/external-postgres.ts';
+import { gitIn, tempFolder, writeFiles } from '../support/git-fixture.ts';
+
+const binaries = findExternalBinaries().at(0);
+const repo = tempFolder('repo');
+let server: ExternalPostgres | null = null;
+let app: TestApp | null = null;
+
+test.afterAll(async () => {
+	await app?.remove();
+	await server?.close();
+	repo.remove();
+});
+
+test('a session on an external database, which crashes while it runs', async () => {
+	test.skip(!binaries, 'no PostgreSQL of the system’s packages is installed');
+	if (!binaries) return;
+	gitIn(repo.path, 'init', '--quiet', '--initial-branch=main');
+	writeFiles(repo.path, { 'README.md': '# Sums\n' });
+	gitIn(repo.path, 'add', '--all');
+	gitIn(repo.path, 'commit', '--quiet', '-m', 'Begin');
+	server = await startExternalPostgres(binaries);
+	const env = { SANDBOX_DRIVER: 'bubblewrap', DATABASE_URL: server.url };
+	app = new TestApp(env);
+	execFileSync(process.execPath, ['scripts/db.mjs', 'push'], {
+		cwd: join(import.meta.dirname, '../..'),
+		env: { ...process.env, ...env, HOME: app.home },
+		stdio: 'pipe'
+	});
+	await app.start();
+
+	const { id } = await app.addRepo(repo.path);
+	const session = await app.startSession(id, '[[demo: text chunks=80 interval=30]]');
+	await app.sessionWhere(session.id, ({ status }) => status === 'running', 'the turn');
+	const { pid } = app;
+	await server.crashAndRestart();
+	const ended = await app.sessionWhere(
+		session.id,
+		({ status, turns }) => status === 'waiting' && turns === 1,
+		'the end of the turn'
+	);
+	expect(app.pid).toBe(pid);
+	const events = await app.events(session.id);
+	expect(events).toHaveLength(ended.head);
+	expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
+	expect(events.filter(({ type }) => type === 'runner.turn_ended')).toHaveLength(1);
+	expect(JSON.stringify(events)).toContain('#80');
+});
