@@ -42,11 +42,14 @@ export const collectCommits = async (
 	).finally(() => (runtime.collecting = null));
 	if (redirected.signal.aborted) return null;
 	if (!collected.ok) {
+		if (runtime.collectProblem === collected.error.message) return collected.error;
+		runtime.collectProblem = collected.error.message;
 		await context.log.record(cell.id, () => [
 			{ type: 'commits.collect_failed', payload: { error: collected.error } }
 		]);
 		return collected.error;
 	}
+	runtime.collectProblem = null;
 	const { value } = collected;
 	await context.log.record(cell.id, (state) =>
 		value === null || value.head === state.headCommit

@@ -1,7 +1,8 @@
 /** Git as sessions need it: the git modules, told which repo and which sandbox. */
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
-import type { WireError } from '@agent-manager/protocol/errors.ts';
+import type { ErrorCode, WireError } from '@agent-manager/protocol/errors.ts';
+import type { DriverKind } from '@agent-manager/protocol/session.ts';
 import type { ManagerEventPayload } from '@agent-manager/protocol/events.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import { fail, ok, type Result } from '#lib/domain/result.ts';
@@ -31,6 +32,13 @@ export interface ResolvedBase {
 	/** null when it is fresh; else how old what we have is. */
 	ageSeconds: number | null;
 }
+
+/** The driver could not even begin: nothing has been printed. */
+const AWAY: ReadonlySet<ErrorCode> = new Set([
+	'engine_unreachable',
+	'sandbox_unavailable',
+	'sandbox_image_missing'
+]);
 
 export class SessionGit {
 	readonly #options: SessionGitOptions;
@@ -111,8 +119,7 @@ export class SessionGit {
 		worktreePath: string,
 		signal: AbortSignal
 	): Promise<Result<ManagerEventPayload<'commits.collected'> | null, WireError>> {
-		const driver = this.#options.drivers().find(({ kind }) => kind === state.driver);
-		if (!driver || state.baseCommit === null) return ok(null);
+		if (state.driver === null || state.baseCommit === null) return ok(null);
 		const spec: RunOnceSpec = {
 			labels: { instance: this.#options.instance, session: id, epoch: state.epoch },
 			worktreePath,
@@ -125,11 +132,31 @@ export class SessionGit {
 			baseCommit: state.baseCommit,
 			signal,
 			runInSandbox: (argv: readonly string[], stdout: Writable, stop: AbortSignal) =>
-				driver.runOnce(spec, argv, { stdout }, stop)
+				this.#runOnce(state.driver, spec, argv, stdout, stop)
 		});
 		if (!collected.ok) return collected;
 		const { head, commitCount, fastForward } = collected.value;
 		return ok(head === null ? null : { head, commitCount, fastForward });
+	}
+
+	/** By the session's own driver; while its engine is away, by any other: the worktree is the same. */
+	async #runOnce(
+		own: DriverKind | null,
+		spec: RunOnceSpec,
+		argv: readonly string[],
+		stdout: Writable,
+		signal: AbortSignal
+	) {
+		const rank = ({ kind }: SandboxDriver): number => (kind === own ? 0 : 1);
+		const drivers = [...this.#options.drivers()].sort((a, b) => rank(a) - rank(b));
+		let last: Awaited<ReturnType<SandboxDriver['runOnce']>> = fail(
+			wireError('sandbox_unavailable', 'There is no sandbox to look into the worktree with.')
+		);
+		for (const driver of drivers) {
+			last = await driver.runOnce(spec, argv, { stdout }, signal);
+			if (last.ok || !AWAY.has(last.error.code)) break;
+		}
+		return last;
 	}
 
 	/** Takes a purged session's branch away; commits that no remote has stay under a saved ref. */

@@ -22,6 +22,8 @@ export class SessionRuntime {
 	starting: AbortController | null = null;
 	/** Set while commits are being collected: aborting it ends that. */
 	collecting: AbortController | null = null;
+	/** What the last collecting failed with: said once, however often it is tried again. */
+	collectProblem: string | null = null;
 	/** Why the agent of this sandbox ended, in its runner's words. */
 	agentError: string | null = null;
 	/** Monotonic milliseconds of the last sign of life. */
