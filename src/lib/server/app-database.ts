@@ -45,6 +45,46 @@ const startServer = async ({
 	return started.ok ? ok({ url: started.value.url, embedded: started.value }) : started;
 };
 
+const LOOK_MS = 2_000;
+const AGAIN_MS = 500;
+
+const isAlive = (pid: number): boolean => {
+	try {
+		return process.kill(pid, 0);
+	} catch (cause) {
+		return (cause as NodeJS.ErrnoException).code === 'EPERM';
+	}
+};
+
+/** Brings the embedded server back whenever it is gone, however often that takes. */
+const keepRunning = (embedded: EmbeddedPostgres) => {
+	let stopped = false;
+	let trying = false;
+	const revive = (): void => {
+		if (stopped || trying) return;
+		trying = true;
+		const started = embedded.ensureRunning().then(
+			({ ok: isUp }) => isUp,
+			() => false
+		);
+		void started.then((isUp) => {
+			trying = false;
+			if (!isUp) setTimeout(revive, AGAIN_MS).unref();
+		});
+	};
+	const timer = setInterval(() => {
+		if (!isAlive(embedded.pid)) revive();
+	}, LOOK_MS);
+	timer.unref();
+	return {
+		revive,
+		stop: (): void => {
+			stopped = true;
+			clearInterval(timer);
+		}
+	};
+};
+
 export const startDatabase = async (
 	options: AppDatabaseOptions
 ): Promise<Result<AppDatabase, WireError>> => {
@@ -60,18 +100,20 @@ export const startDatabase = async (
 		return fail(migrated.error);
 	}
 	let stopping = false;
+	const keeper = embedded && keepRunning(embedded);
 	const { db, close } = openDatabase({
 		url,
 		onConnectionError: (error) => {
 			if (stopping) return;
 			logger.warn({ err: error }, 'a database connection broke');
-			void embedded?.ensureRunning();
+			keeper?.revive();
 		}
 	});
 	return ok({
 		db,
 		async stop() {
 			stopping = true;
+			keeper?.stop();
 			await close();
 			await lock.value.release();
 			await embedded?.stop({ unlessInUse: true });
