@@ -2,6 +2,7 @@
  * Starts the app once, and guards every request: host and origin first, then who it is. What a hook
  * does not see, the upgrade to `/ws`, is guarded in `websocket/attach.ts` by the same functions.
  */
+import type { WireError } from '@agent-manager/protocol/errors.ts';
 import { redirect, type Handle, type HandleServerError, type ServerInit } from '@sveltejs/kit';
 import { wireError } from '#lib/domain/errors.ts';
 import { checkCredentials } from '#lib/server/access/credentials.ts';
@@ -73,21 +74,30 @@ export const handle: Handle = async ({ event, resolve }) => {
 	}
 	event.locals.app = app;
 	const response = await resolve(event);
-	if (isApi(url.pathname) && !response.headers.get('content-type')?.includes('json')) {
-		const error =
-			response.status === 405
-				? wireError('method_not_allowed', `${request.method} is not answered here.`)
-				: wireError('not_found', 'There is nothing under this address.');
-		if (response.status === 404 || response.status === 405) {
-			return withHeaders(refuse(error), url.pathname);
-		}
+	const error = isApi(url.pathname) ? apiError(event, response) : null;
+	return withHeaders(error ? refuse(error) : response, url.pathname);
+};
+
+/** The error in the API's own shape where SvelteKit answered in its; null for an answer of ours. */
+const apiError = (
+	{ request, locals }: Parameters<Handle>[0]['event'],
+	response: Response
+): WireError | null => {
+	if (locals.failure) return locals.failure;
+	if (response.headers.get('content-type')?.includes('json')) return null;
+	if (response.status === 405) {
+		return wireError('method_not_allowed', `${request.method} is not answered here.`);
 	}
-	return withHeaders(response, url.pathname);
+	return response.status === 404
+		? wireError('not_found', 'There is nothing under this address.')
+		: null;
 };
 
 export const handleError: HandleServerError = ({ error, event, status }) => {
 	if (status === 404) return { message: 'There is nothing under this address.', code: 'not_found' };
-	getApp().logger.error({ err: error, path: event.url.pathname }, 'request failed');
-	const { code, message, hint } = wireError('internal', 'Something went wrong.');
+	const app = getApp();
+	app.logger.error({ err: error, path: event.url.pathname }, 'request failed');
+	event.locals.failure = app.explain(error);
+	const { code, message, hint } = event.locals.failure;
 	return { code, message, hint };
 };

@@ -54,4 +54,10 @@ test('a session on an external database, which crashes while it runs', async () 
 	expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
 	expect(events.filter(({ type }) => type === 'runner.turn_ended')).toHaveLength(1);
 	expect(JSON.stringify(events)).toContain('#80');
+
+	await app.api('DELETE', `/api/repos/${id}?force=true`);
+	await server.close();
+	server = null;
+	const answer = await app.api('GET', '/api/repos');
+	expect([answer.status, answer.body.error.code]).toEqual([503, 'database_unreachable']);
 });

@@ -106,8 +106,8 @@ export class TestApp {
 
 	/** Stops every session and the app, and removes its home. */
 	async remove(): Promise<void> {
-		const { body } = await this.api('GET', '/api/repos').catch(() => ({ body: { repos: [] } }));
-		for (const { id } of body.repos as Repo[])
+		const { body } = await this.api('GET', '/api/repos').catch(() => ({ body: null }));
+		for (const { id } of (body?.repos ?? []) as Repo[])
 			await this.api('DELETE', `/api/repos/${id}?force=true`);
 		await this.stop();
 		rmSync(this.home, { recursive: true, force: true, maxRetries: 5 });

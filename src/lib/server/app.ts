@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Cookies } from '@sveltejs/kit';
 import type { RepoId } from '@agent-manager/protocol/ids.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
+import { wireError } from '#lib/domain/errors.ts';
 import type { Result } from '#lib/domain/result.ts';
 import { createCredentials, loadSecret, type Credentials } from './access/credentials.ts';
 import { readInstance } from './access/instance.ts';
@@ -18,6 +19,7 @@ import { createSandboxes } from './app-sandboxes.ts';
 import { createSessions, type AppSessions } from './app-sessions.ts';
 import type { Config } from './config.ts';
 import { formatConfigProblems, loadProcessConfig } from './config-process.ts';
+import { isTransient } from './db/connection-errors.ts';
 import { createLogger, type Logger } from './logger.ts';
 import type { UpstreamDescription, UpstreamResolver } from './model/upstream.ts';
 import { findProjectRoot } from './project-root.ts';
@@ -46,6 +48,8 @@ export interface App {
 	repos: AppRepos['service'];
 	githubRepositories: AppRepos['listGithub'];
 	about: () => Promise<About>;
+	/** What an error that nobody expected means for who asked. */
+	explain: (cause: unknown) => WireError;
 	stop: () => Promise<void>;
 }
 
@@ -243,6 +247,12 @@ const start = async (): Promise<App> => {
 			imageBuild: drivers.imageBuild(),
 			workspaceRoot: config.workspaceRoot
 		}),
+		explain: (cause) =>
+			isTransient(cause)
+				? wireError('database_unreachable', 'The database does not answer just now.', {
+						hint: 'It is tried again; sessions go on meanwhile.'
+					})
+				: wireError('internal', 'Something went wrong.'),
 		stop: () => stopParts(parts)
 	};
 };
