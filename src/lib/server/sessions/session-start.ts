@@ -108,10 +108,13 @@ class SessionStart {
 	async #allSteps(): Promise<Result<void, WireError>> {
 		const repo = await this.#context.findRepo(this.#cell.repoId);
 		if (!repo) return fail(wireError('repo_not_found', 'The repo of this session is gone.'));
+		// Asked while the files are made: to look whether a driver works takes as long as they do.
+		const choosing = this.#context.chooseDriver(this.#cell.state.driver);
+		choosing.catch(() => undefined);
 		const files = await this.#files(repo);
 		if (!files.ok) return files;
 		const chosen = await this.#steps.run('image', async (say) => {
-			const choice = await this.#context.chooseDriver(this.#cell.state.driver);
+			const choice = await choosing;
 			if (choice.ok) say(`sandbox driver: ${choice.value.driver.kind}`, ...choice.value.notes);
 			return choice;
 		});
