@@ -36,8 +36,11 @@ export const createAppDoor = ({ config, db, logger, sessions }: AppDoorOptions):
 		demo: createDemoModel().handle,
 		now: Date.now
 	});
-	const tellFailure = (what: Promise<unknown>): void => {
-		what.catch((cause: unknown) => logger.warn({ err: cause }, 'a note from the door was lost'));
+	/** Never rejects. */
+	const tellFailure = async (what: Promise<unknown>): Promise<void> => {
+		await what.catch((cause: unknown) =>
+			logger.warn({ err: cause }, 'a note from the door was lost')
+		);
 	};
 	const model = createModelHandler({
 		resolveUpstream: () => upstream.resolve(),
@@ -45,11 +48,11 @@ export const createAppDoor = ({ config, db, logger, sessions }: AppDoorOptions):
 		logger,
 		now: Date.now,
 		onUsage: (sessionId, usage) => {
-			tellFailure(insertModelCall(db, { sessionId, ...usage }));
-			tellFailure(sessions().manager.modelAnswered(sessionId as SessionId));
+			void tellFailure(insertModelCall(db, { sessionId, ...usage }));
+			void tellFailure(sessions().manager.modelAnswered(sessionId as SessionId));
 		},
 		onFailure: (sessionId, error) =>
-			tellFailure(sessions().manager.modelRefused(sessionId as SessionId, error)),
+			void tellFailure(sessions().manager.modelRefused(sessionId as SessionId, error)),
 		onRateLimit: (sessionId, limit) =>
 			logger.info({ sessionId, limit }, 'the model asked for patience')
 	});

@@ -29,13 +29,16 @@ export interface DoorHandlers {
 	/** A request to `/model/*`; `req.url` is what follows `/model`. */
 	model(req: IncomingMessage, res: ServerResponse, session: DoorSession): void;
 	egress(sessionId: string, host: string, port: number): EgressDecision | Promise<EgressDecision>;
-	egressDenied(sessionId: string, denial: EgressDenial): void;
+	/** Settles when it is written down, or can't be. */
+	egressDenied(sessionId: string, denial: EgressDenial): void | Promise<void>;
 }
 
 /** A session as the server sees it: what was opened in its name, so that it can be closed. */
 export interface OpenSession extends DoorSession {
 	runners: Set<WebSocket>;
 	connections: Set<Duplex>;
+	/** Ways out that are being decided, and denials that are not written down yet. */
+	unsettled: number;
 }
 
 export interface DoorServerOptions {
@@ -49,6 +52,9 @@ export interface DoorServerOptions {
 
 const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 const MAX_TUNNELS = 128;
+/** Above it nothing is decided: who asks faster than the log can take it would fill our memory. */
+const MAX_UNSETTLED = 128;
+const TOO_MANY = 'Too many connections of this session.';
 const LIMITS = {
 	maxHeaderSize: 16 * 1024,
 	headersTimeout: 15_000,
@@ -87,23 +93,39 @@ function keep(session: OpenSession, connection: Duplex): void {
 	connection.once('close', () => session.connections.delete(connection));
 }
 
+/** Never throws and never rejects. */
+async function tellDenied(
+	{ handlers, logger }: DoorServerOptions,
+	session: OpenSession,
+	denial: EgressDenial
+): Promise<void> {
+	session.unsettled += 1;
+	try {
+		await handlers.egressDenied(session.sessionId, denial);
+	} catch (error) {
+		logger.error({ err: error, sessionId: session.sessionId }, 'a denial was not written down');
+	} finally {
+		session.unsettled -= 1;
+	}
+}
+
 /** `GET http://host/…`: an unencrypted proxy request. Nothing is fetched on a sandbox's behalf. */
 function denyPlainProxy(
 	req: IncomingMessage,
 	res: ServerResponse,
 	session: OpenSession | null,
-	handlers: DoorHandlers
+	options: DoorServerOptions
 ): void {
 	if (!session) {
 		return sendJson(res, 407, { error: { code: 'unauthorized', message: 'Token missing.' } });
 	}
+	if (session.unsettled >= MAX_UNSETTLED) {
+		return sendJson(res, 503, { error: { code: 'forbidden_host', message: TOO_MANY } });
+	}
 	const url = URL.canParse(req.url ?? '') ? new URL(req.url!) : null;
 	const reason = 'plain http requests are not let through, use https';
-	handlers.egressDenied(session.sessionId, {
-		host: url?.hostname ?? 'unknown',
-		port: Number(url?.port) || 80,
-		reason
-	});
+	const denial = { host: url?.hostname ?? 'unknown', port: Number(url?.port) || 80, reason };
+	void tellDenied(options, session, denial);
 	const message = `Agent Manager does not let this through: ${reason}.`;
 	sendJson(res, 403, { error: { code: 'forbidden_host', message } });
 }
@@ -128,7 +150,7 @@ export function createDoorServer(options: DoorServerOptions): Server {
 
 	function onRequest(req: IncomingMessage, res: ServerResponse): void {
 		if (/^https?:\/\//i.test(req.url ?? '')) {
-			return denyPlainProxy(req, res, findAny([proxyToken(req)]), handlers);
+			return denyPlainProxy(req, res, findAny([proxyToken(req)]), options);
 		}
 		const path = pathOf(req);
 		if (path !== '/model' && !path.startsWith('/model/')) return notFound(res);
@@ -166,18 +188,21 @@ export function createDoorServer(options: DoorServerOptions): Server {
 			]);
 		}
 		const { sessionId } = session;
-		if (session.connections.size >= MAX_TUNNELS) {
-			return refuse(socket, '503 Service Unavailable', 'Too many connections of this session.');
+		if (session.connections.size >= MAX_TUNNELS || session.unsettled >= MAX_UNSETTLED) {
+			return refuse(socket, '503 Service Unavailable', TOO_MANY);
 		}
 		keep(session, socket);
+		session.unsettled += 1;
 		serveConnect(req, socket, head, {
 			decide: (host, port) => handlers.egress(sessionId, host, port),
-			denied: (denial) => handlers.egressDenied(sessionId, denial),
+			denied: (denial) => void tellDenied(options, session, denial),
 			network: options.network
-		}).catch((error: unknown) => {
-			logger.error({ err: error, sessionId }, 'egress failed');
-			socket.destroy();
-		});
+		})
+			.catch((error: unknown) => {
+				logger.error({ err: error, sessionId }, 'egress failed');
+				socket.destroy();
+			})
+			.finally(() => (session.unsettled -= 1));
 	}
 
 	const server = createServer({ ...LIMITS, noDelay: true }, (req, res) => {

@@ -112,7 +112,8 @@ export function createDoor(options: DoorOptions): Door {
 			sessionId,
 			epoch: opening.epoch,
 			runners: new Set(),
-			connections: new Set()
+			connections: new Set(),
+			unsettled: 0
 		};
 		const digest = digestToken(opening.token);
 		const server = createDoorServer({

@@ -18,13 +18,15 @@ let door: Door;
 let denials: string[];
 let resolutions: Record<string, string[]>;
 let dialed: string[];
+/** Settles when denials can be written down. */
+let written: Promise<void>;
 let decide: (host: string) => EgressDecision;
 let echo: Server;
 const opened: { destroy(): void }[] = [];
 
 beforeEach(async () => {
 	root = await mkdtemp(join(tmpdir(), 'door-'));
-	[denials, dialed] = [[], []];
+	[denials, dialed, written] = [[], [], Promise.resolve()];
 	resolutions = { 'allowed.example': ['93.184.215.14'] };
 	decide = () => ({ allowed: true, reason: 'test' });
 	echo = createServer((socket) => socket.pipe(socket));
@@ -36,8 +38,10 @@ beforeEach(async () => {
 			runner: (socket) => socket.close(),
 			model: (_req, res) => void res.end(),
 			egress: (_sessionId, host) => decide(host),
-			egressDenied: (sessionId, { host, port, reason }) =>
-				denials.push(`${sessionId[0]} ${host}:${port} ${reason}`)
+			egressDenied: async (sessionId, { host, port, reason }) => {
+				await written;
+				denials.push(`${sessionId[0]} ${host}:${port} ${reason}`);
+			}
 		},
 		network: {
 			resolve: async (host) => resolutions[host] ?? [],
@@ -122,6 +126,28 @@ test('a denied host is a 403 with the reason, and an event', async () => {
 	expect(status).toBe(403);
 	expect(denials).toEqual(['a evil.example:443 not on the list']);
 	expect(dialed).toEqual([]);
+});
+
+test('denials that are not written down yet are bounded: until they are, nothing more is looked at', async () => {
+	await openSession(A);
+	decide = () => ({ allowed: false, reason: 'not on the list' });
+	let write = (): void => undefined;
+	written = new Promise((resolve) => (write = resolve));
+	const proxied = { 'proxy-authorization': `Bearer ${A.token}` };
+	const plain = (): Promise<Answer> =>
+		ask({ socketPath: socketOf(A.id) }, 'http://evil.example/', proxied);
+	for (let count = 0; count < 128; count += 2) {
+		const { status, socket } = await tunnel('evil.example:443', A.token);
+		expect(status).toBe(403);
+		socket.destroy();
+		expect((await plain()).status).toBe(403);
+	}
+	expect((await tunnel('evil.example:443', A.token)).status).toBe(503);
+	expect((await plain()).status).toBe(503);
+	write();
+	await expect.poll(() => denials.length).toBe(128);
+	expect((await tunnel('evil.example:443', A.token)).status).toBe(403);
+	await expect.poll(() => denials.length).toBe(129);
 });
 
 test.each([
