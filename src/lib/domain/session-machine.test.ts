@@ -323,3 +323,45 @@ describe('decide', () => {
 		}
 	});
 });
+
+describe('a sandbox that says too much', () => {
+	const long = 'x'.repeat(100_000);
+	const running = fold([startOf(1), runnerUp(1), accepted('a'), turnBegins('a')]);
+	const sizeOf = (state: SessionState): number => JSON.stringify(state).length;
+
+	it('can ask only so much at once', () => {
+		const state = fold(
+			Array.from({ length: 5_000 }, (_, index) => asks(`request ${index}`)),
+			running
+		);
+		expect(state.pending).toHaveLength(100);
+		expect(state.waitingFor).toBe('approval');
+	});
+
+	it('can open only so many tools', () => {
+		const content = Array.from({ length: 5_000 }, (_, id) => ({ type: 'tool_use', id: `t${id}` }));
+		const state = fold([['claude', 'claude.assistant', { message: { content } }]], running);
+		expect(state.openTools).toHaveLength(500);
+	});
+
+	it.each<[string, Fact]>([
+		['turn', turnBegins(long)],
+		['request', asks(long)],
+		[
+			'tool',
+			['claude', 'claude.assistant', { message: { content: [{ type: 'tool_use', id: long }] } }]
+		]
+	])('can’t give a %s a name without an end', (_what, fact) => {
+		expect(sizeOf(fold([fact], running))).toBeLessThan(sizeOf(running) + 1_000);
+	});
+
+	it('can’t count up to what is no number', () => {
+		const usage = {
+			...{ input_tokens: 1e308, output_tokens: 0.5 },
+			...{ cache_read_input_tokens: 1e308, cache_creation_input_tokens: -1 }
+		};
+		const result: Fact = ['claude', 'claude.result.success', { total_cost_usd: 1e308, usage }];
+		const state = fold([result, result, result], running);
+		expect(Object.values(state.usage)).toEqual([0, 0, 0, 0, 0]);
+	});
+});

@@ -25,6 +25,18 @@ type RunnerFolds = { [T in RunnerEventType]?: Fold<RunnerEventPayload<T>> };
 export const isLive = (status: SessionStatus): boolean =>
 	status === 'starting' || status === 'running' || status === 'waiting';
 
+/**
+ * What a sandbox names is kept only up to here: the state goes with every write and into every list.
+ * What is left out stays in the log.
+ */
+const NAME_MAX_LENGTH = 1_000;
+const PENDING_MAX = 100;
+const OPEN_TOOLS_MAX = 500;
+const TOKENS_MAX = 1e12;
+const COST_MAX_USD = 1e9;
+
+const isShort = (name: string): boolean => name.length <= NAME_MAX_LENGTH;
+
 const withStep = (
 	state: SessionState,
 	name: StartStepName,
@@ -153,6 +165,7 @@ const runnerFolds: RunnerFolds = {
 		return up.queued.length === 0 && up.status === 'starting' ? atRest(up) : up;
 	},
 	'runner.turn_started': (state, { commandId }) => {
+		if (!isShort(commandId)) return state;
 		const begun = {
 			...state,
 			turns: state.turns + 1,
@@ -170,8 +183,10 @@ const runnerFolds: RunnerFolds = {
 	},
 	'runner.approval_requested': (state, request, event) => {
 		if (state.openTurn === null || !isLive(state.status)) return state;
-		const { requestId, kind, toolName, title } = request;
+		const { requestId, kind, toolName } = request;
+		const title = isShort(request.title ?? '') ? request.title : null;
 		const others = state.pending.filter((known) => known.requestId !== requestId);
+		if (others.length >= PENDING_MAX || !isShort(requestId) || !isShort(toolName)) return state;
 		const pending = [...others, { requestId, kind, toolName, title, seq: event.seq }];
 		return inTurn({ ...state, pending });
 	},
@@ -183,9 +198,9 @@ const runnerFolds: RunnerFolds = {
 	}
 };
 
-const count = z.number().min(0).catch(0);
+const count = z.int().min(0).max(TOKENS_MAX).catch(0);
 const resultSchema = z.object({
-	total_cost_usd: count,
+	total_cost_usd: z.number().min(0).max(COST_MAX_USD).catch(0),
 	usage: z.object({
 		input_tokens: count,
 		output_tokens: count,
@@ -234,7 +249,8 @@ const foldMessage = (state: SessionState, event: SessionEvent): SessionState => 
 	if (!parsed.success) return state;
 	let open = state.openTools;
 	for (const block of parsed.data.message.content) {
-		if (block.type === 'tool_use' && block.id) open = [...open, block.id];
+		const isKept = block.id && isShort(block.id) && open.length < OPEN_TOOLS_MAX;
+		if (block.type === 'tool_use' && block.id && isKept) open = [...open, block.id];
 		if (block.type === 'tool_result') open = open.filter((id) => id !== block.tool_use_id);
 	}
 	const { model } = parsed.data.message;

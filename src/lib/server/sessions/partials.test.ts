@@ -72,4 +72,21 @@ describe('Partials', () => {
 		partials.settle([event('runner', 'runner.turn_ended')]);
 		expect(partials.apply(delta('new'))).toBe('ok');
 	});
+
+	it('keeps only so much of what has no text', () => {
+		const pieces: [string, (index: number) => Partial<Delta>][] = [
+			['messages', (index) => ({ messageId: `message ${index}` })],
+			['long names', (index) => ({ messageId: `${index} ${'x'.repeat(100_000)}` })],
+			['blocks', (index) => ({ block: index })],
+			['tools', (index) => ({ block: index, tool: { id: 't', name: 'x'.repeat(100_000) } })]
+		];
+		for (const [what, piece] of pieces) {
+			const partials = new Partials();
+			const answers = Array.from({ length: 200_000 }, (_, index) => index).map((index) =>
+				partials.apply(delta('', piece(index)))
+			);
+			expect(answers.at(-1), what).toBe('full');
+			expect(partials.list(), what).toEqual([]);
+		}
+	});
 });

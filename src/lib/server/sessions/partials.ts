@@ -14,12 +14,12 @@ interface Growing {
 
 /** Characters kept of what one session says at once. A sandbox can't make the manager hold more. */
 const MAX_LENGTH = 8_000_000;
+/** What a block without any text is counted as. */
+const BLOCK_LENGTH = 100;
 
-const lengthOf = (blocks: Iterable<Block>): number => {
-	let length = 0;
-	for (const { text } of blocks) length += text.length;
-	return length;
-};
+/** What it costs to keep a block: its text, and the names that come with it. */
+const lengthOf = (messageId: string, { text, tool }: Block): number =>
+	BLOCK_LENGTH + messageId.length + text.length + (tool ? tool.id.length + tool.name.length : 0);
 
 export class Partials {
 	readonly #messages = new Map<string, Growing>();
@@ -33,7 +33,16 @@ export class Partials {
 		const message = this.#messages.get(delta.messageId);
 		const block = message?.blocks.get(delta.block);
 		if (delta.offset !== (block?.text.length ?? 0)) return 'hole';
-		if (this.#length + delta.text.length > MAX_LENGTH) {
+		const tool = delta.tool ?? block?.tool;
+		const grown: Block = {
+			block: delta.block,
+			kind: delta.kind,
+			text: (block?.text ?? '') + delta.text,
+			...(tool ? { tool } : {})
+		};
+		const before = block ? lengthOf(delta.messageId, block) : 0;
+		const length = this.#length - before + lengthOf(delta.messageId, grown);
+		if (length > MAX_LENGTH) {
 			this.clear();
 			this.#full = true;
 			return 'full';
@@ -43,20 +52,17 @@ export class Partials {
 			blocks: new Map<number, Block>()
 		};
 		this.#messages.set(delta.messageId, growing);
-		this.#length += delta.text.length;
-		const tool = delta.tool ?? block?.tool;
-		growing.blocks.set(delta.block, {
-			block: delta.block,
-			kind: delta.kind,
-			text: (block?.text ?? '') + delta.text,
-			...(tool ? { tool } : {})
-		});
+		this.#length = length;
+		growing.blocks.set(delta.block, grown);
 		return 'ok';
 	}
 
 	replace(partials: readonly PartialMessage[]): void {
 		this.clear();
-		const length = lengthOf(partials.flatMap(({ blocks }) => blocks));
+		let length = 0;
+		for (const { messageId, blocks } of partials) {
+			for (const block of blocks) length += lengthOf(messageId, block);
+		}
 		if (length > MAX_LENGTH) {
 			this.#full = true;
 			return;
@@ -105,8 +111,10 @@ export class Partials {
 	#dropOldest(messageId: string): void {
 		const message = this.#messages.get(messageId);
 		if (!message) return;
-		const oldest = Math.min(...message.blocks.keys());
-		this.#length -= message.blocks.get(oldest)?.text.length ?? 0;
+		let oldest = Infinity;
+		for (const index of message.blocks.keys()) oldest = Math.min(oldest, index);
+		const block = message.blocks.get(oldest);
+		if (block) this.#length -= lengthOf(messageId, block);
 		message.blocks.delete(oldest);
 		if (message.blocks.size === 0) this.#messages.delete(messageId);
 	}
