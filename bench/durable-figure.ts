@@ -41,6 +41,11 @@ const perSecond = async (program: string, settings: object): Promise<number> =>
 		)
 	);
 
+/** To every process of the session's sandbox, and what holds it. */
+const signalAll = async (sessionId: string, signal: NodeJS.Signals): Promise<void> => {
+	for (const pid of await processesWith(sessionId)) process.kill(pid, signal);
+};
+
 /** Sessions at rest whose runners are halted. */
 const prepare = async (bench: Workbench, manager: Manager): Promise<DoorPlace[]> => {
 	const repoId = await manager.registerRepo(bench.repoPath);
@@ -54,7 +59,7 @@ const prepare = async (bench: Workbench, manager: Manager): Promise<DoorPlace[]>
 		);
 		await Promise.all(views.map((view) => view.turn()));
 		for (const { id } of views) {
-			for (const pid of await processesWith(id)) process.kill(pid, 'SIGSTOP');
+			await signalAll(id, 'SIGSTOP');
 			const socket = join(manager.workspaceRoot, 'sessions', id, 'door', 'door.sock');
 			places.push({ id, epoch: 1, token: sessionToken(secret, id as SessionId, 1), socket });
 		}
@@ -104,6 +109,7 @@ export const durableFigure: Figure = {
 			}
 			rows.push(rowOf(label, limits, measured));
 		}
+		for (const { id } of places) await signalAll(id, 'SIGCONT');
 		await manager.end();
 		return rows;
 	}
