@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { RepoId } from '@agent-manager/protocol/ids.ts';
+import { latestOnly } from '#lib/domain/latest-only.ts';
 import type { Result } from '#lib/domain/result.ts';
 import type { AppSessions } from './app-sessions.ts';
 import type { Config } from './config.ts';
@@ -12,6 +13,7 @@ import type { Remote } from './git/remote.ts';
 import { createGithubClient } from './github/client.ts';
 import { createGithubCredentials } from './github/credentials.ts';
 import { createGithubRepositories } from './github/repositories.ts';
+
 import type { Logger } from './logger.ts';
 import { listGithubRepositories, type GithubList } from './repos/github-picker.ts';
 import { createRemoteFinder } from './repos/repo-remote.ts';
@@ -46,14 +48,14 @@ export const createAppRepos = (options: AppReposOptions): AppRepos => {
 	const credentials = createGithubCredentials();
 	const github = createGithubRepositories(createGithubClient({ credentials }));
 	const remoteFor = createRemoteFinder(policy, credentials);
-	const publish = (id: RepoId): void => {
-		service
-			.get(id)
-			.then((repo) => {
-				if (repo.ok) hub.publishList({ type: 'repo', repo: repo.value });
-			})
-			.catch((cause: unknown) => logger.warn({ err: cause }, 'a repo could not be shown'));
-	};
+	const publish = latestOnly(async (id: RepoId): Promise<void> => {
+		try {
+			const repo = await service.get(id);
+			if (repo.ok) hub.publishList({ type: 'repo', repo: repo.value });
+		} catch (cause) {
+			logger.warn({ err: cause }, 'a repo could not be shown');
+		}
+	});
 	const service: RepoService = new RepoService({
 		db,
 		git,

@@ -57,6 +57,13 @@ it('does not let an older row undo a newer one', () => {
 	expect(list.session('a')?.status).toBe('running');
 });
 
+it('does not let a late answer undo what an event told', () => {
+	snapshot([], []);
+	send({ type: 'repo', repo: sampleRepo({ status: 'ready' }) });
+	list.putRepo(sampleRepo({ status: 'cloning' }));
+	expect(list.repos.map(({ status }) => status)).toEqual(['ready']);
+});
+
 it('is replaced whole after a reconnect', () => {
 	snapshot([sampleRepo()], [session('a'), session('b')]);
 	snapshot([sampleRepo()], [session('b')]);

@@ -46,9 +46,12 @@ export class RepoList {
 		return this.#byRepoId.get(repoId) ?? [];
 	}
 
-	/** Takes a row that an answer of the API brought, without waiting for the event about it. */
+	/**
+	 * Takes a row that an answer of the API brought, without waiting for the event about it. One that is
+	 * known already came by an event, which may be newer than the answer.
+	 */
 	putRepo(repo: Repo): void {
-		this.repos = [...this.repos.filter((r) => r.id !== repo.id), repo].sort(byName);
+		if (!this.repo(repo.id)) this.#setRepo(repo);
 	}
 
 	putSession(session: Session): void {
@@ -71,6 +74,10 @@ export class RepoList {
 		this.sessions = this.sessions.filter((session) => session.id !== sessionId);
 	}
 
+	#setRepo(repo: Repo): void {
+		this.repos = [...this.repos.filter((r) => r.id !== repo.id), repo].sort(byName);
+	}
+
 	#reset(payload: SnapshotPayload): void {
 		if (payload.type !== 'repo_list') return;
 		this.repos = payload.repos.toSorted(byName);
@@ -81,7 +88,7 @@ export class RepoList {
 	#apply(payload: EventFramePayload): void {
 		switch (payload.type) {
 			case 'repo':
-				return this.putRepo(payload.repo);
+				return this.#setRepo(payload.repo);
 			case 'repo_removed':
 				return this.removeRepo(payload.repoId);
 			case 'session':

@@ -40,6 +40,8 @@ export class ListSubscription {
 	#all = false;
 	readonly #changed = new Map<string, ListSignal>();
 	#timer: NodeJS.Timeout | null = null;
+	/** Snapshots on their way: rows wait for them, or an older snapshot would come after a newer row. */
+	#snapshots = 0;
 
 	constructor(viewer: Viewer, services: BrowserServices) {
 		this.#viewer = viewer;
@@ -51,30 +53,27 @@ export class ListSubscription {
 		this.#all = true;
 		const { repos, sessions } = this.#services;
 		this.#viewer.send('ack', null, null, { re: 'subscribe.repo_list' });
-		const [repoList, sessionList] = await Promise.all([repos.list(), sessions.list()]);
-		this.#viewer.send('snapshot', null, null, {
-			type: 'repo_list',
-			repos: repoList,
-			sessions: sessionList
+		await this.#snapshot(async () => {
+			const [repoList, sessionList] = await Promise.all([repos.list(), sessions.list()]);
+			return { type: 'repo_list', repos: repoList, sessions: sessionList };
 		});
 	}
 
 	async addRepo(repoId: RepoId): Promise<void> {
 		const { repos, sessions } = this.#services;
+		this.#repos.add(repoId);
 		const found = await repos.get(repoId);
 		if (!found.ok) {
+			this.#repos.delete(repoId);
 			return this.#viewer.send('error', null, null, {
 				re: 'subscribe.repo',
 				error: found.error
 			});
 		}
-		this.#repos.add(repoId);
 		this.#viewer.send('ack', null, null, { re: 'subscribe.repo' });
-		const list = await sessions.list(repoId);
-		this.#viewer.send('snapshot', null, null, {
-			type: 'repo',
-			repo: found.value,
-			sessions: list
+		await this.#snapshot(async () => {
+			const [repo, list] = await Promise.all([repos.get(repoId), sessions.list(repoId)]);
+			return { type: 'repo', repo: repo.ok ? repo.value : found.value, sessions: list };
 		});
 	}
 
@@ -91,6 +90,16 @@ export class ListSubscription {
 		if (this.#timer) clearTimeout(this.#timer);
 	}
 
+	async #snapshot(read: () => Promise<object>): Promise<void> {
+		this.#snapshots += 1;
+		try {
+			this.#viewer.send('snapshot', null, null, await read());
+		} finally {
+			this.#snapshots -= 1;
+			if (this.#snapshots === 0 && this.#changed.size > 0) this.#flush();
+		}
+	}
+
 	#hear(signal: ListSignal): void {
 		if (!this.#all && !this.#repos.has(repoOf(signal))) return;
 		this.#changed.set(keyOf(signal), signal);
@@ -98,7 +107,9 @@ export class ListSubscription {
 	}
 
 	#flush(): void {
+		if (this.#timer) clearTimeout(this.#timer);
 		this.#timer = null;
+		if (this.#snapshots > 0) return;
 		if (this.#viewer.bufferedBytes > BUFFER_MAX_BYTES) {
 			this.#timer = setTimeout(() => this.#flush(), COALESCE_MS * 10);
 			return;
