@@ -185,12 +185,12 @@ export const writeStory = (log = new LogWriter()): SessionEvent[] => {
 	});
 	log.says('msg1', { type: 'thinking', thinking: 'Where is the login?', signature: 'x' });
 	log.text('msg1', 'Let me look at the **login**.');
-	log.calls('msg1', 'tool1', 'Read', { file_path: '/work/src/login.ts' });
+	log.calls('msg1', 'tool1', 'Read', { file_path: '/repo/src/login.ts' });
 	log.calls('msg1', 'tool2', 'Grep', { pattern: 'login', path: 'src' });
 	log.result('tool1', '1\tconst a = 1;', {
 		type: 'text',
 		file: {
-			filePath: '/work/src/login.ts',
+			filePath: '/repo/src/login.ts',
 			content: 'const a = 1;\n',
 			numLines: 1,
 			startLine: 1,
@@ -210,12 +210,12 @@ export const writeStory = (log = new LogWriter()): SessionEvent[] => {
 	});
 	log.result('tool3', 'Todos have been modified', { oldTodos: [], newTodos: [] });
 	log.calls('msg3', 'tool4', 'Edit', {
-		file_path: '/work/src/login.ts',
+		file_path: '/repo/src/login.ts',
 		old_string: 'const b = 2;',
 		new_string: 'const b = 3;\nconst c = 4;'
 	});
 	log.result('tool4', 'The file was updated.', {
-		filePath: '/work/src/login.ts',
+		filePath: '/repo/src/login.ts',
 		structuredPatch: PATCH
 	});
 	log.calls('msg4', 'tool5', 'Bash', { command: 'npm test', description: 'Run the tests' });
