@@ -9,19 +9,17 @@ import type { CommandId, SessionId } from '@agent-manager/protocol/ids.ts';
 import { PROTOCOL_VERSION } from '@agent-manager/protocol/protocol-version.ts';
 import type { AgentOptions } from '@agent-manager/protocol/runner-frames.ts';
 import { decide } from '#lib/domain/session-decisions.ts';
-import { initialSessionState } from '#lib/domain/session-state.ts';
 import { readForward } from '#lib/server/db/event-log.ts';
-import { insertRepo } from '#lib/server/db/repos.ts';
-import { insertSession } from '#lib/server/db/sessions.ts';
 import { createHub, type SessionSignal } from '#lib/server/sessions/hub.ts';
 import { Partials } from '#lib/server/sessions/partials.ts';
 import { RunnerConnection } from '#lib/server/sessions/runner-connection.ts';
 import { SessionLog } from '#lib/server/sessions/session-log.ts';
 import { testDatabase, type TestDatabase } from '../support/postgres.ts';
+import { insertTestRepo, insertTestSession } from '../support/session-rows.ts';
 
 const EPOCH = 3;
 const ts = '2026-01-02T03:04:05.000Z';
-const repoId = randomUUID();
+let repoId: string;
 const agent: AgentOptions = {
 	role: 'implementer',
 	model: null,
@@ -39,42 +37,17 @@ let signals: SessionSignal[];
 
 beforeAll(async () => {
 	database = await testDatabase();
-	await insertRepo(database.db, {
-		id: repoId,
-		kind: 'local',
-		identity: 'local:/a',
-		owner: 'local',
-		name: 'a',
-		url: '/a',
-		mirrorPath: 'repos/local/a.git',
-		status: 'ready'
-	});
+	repoId = await insertTestRepo(database.db);
 });
 afterAll(() => database.close());
 
 beforeEach(async () => {
-	sessionId = randomUUID() as SessionId;
 	connection = null;
 	signals = [];
-	await insertSession(database.db, {
-		id: sessionId,
-		repoId,
-		role: 'implementer',
-		title: 't',
-		goalPrompt: 'p',
-		branchName: `agent/${sessionId}`,
-		baseBranch: 'main',
-		permissionMode: 'full',
-		conversationId: agent.conversationId,
+	sessionId = await insertTestSession(database.db, repoId, {
 		epoch: EPOCH,
-		status: 'waiting',
-		state: {
-			...initialSessionState(),
-			epoch: EPOCH,
-			status: 'waiting',
-			waitingFor: 'input',
-			runnerUp: true
-		}
+		conversationId: agent.conversationId,
+		runnerUp: true
 	});
 	const hub = createHub();
 	hub.onSession(sessionId, (signal) => signals.push(signal));

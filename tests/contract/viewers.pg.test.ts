@@ -7,9 +7,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import WebSocket, { WebSocketServer } from 'ws';
 import type { SessionId } from '@agent-manager/protocol/ids.ts';
 import type { Delta } from '@agent-manager/protocol/delta.ts';
-import { initialSessionState } from '#lib/domain/session-state.ts';
-import { insertRepo } from '#lib/server/db/repos.ts';
-import { insertSession } from '#lib/server/db/sessions.ts';
 import type { RepoService } from '#lib/server/repos/repo-service.ts';
 import { createHub, type Hub } from '#lib/server/sessions/hub.ts';
 import { Partials } from '#lib/server/sessions/partials.ts';
@@ -18,6 +15,7 @@ import { SessionLog } from '#lib/server/sessions/session-log.ts';
 import { SessionService } from '#lib/server/sessions/session-service.ts';
 import { BrowserConnection } from '#lib/server/websocket/browser-connection.ts';
 import { testDatabase, type TestDatabase } from '../support/postgres.ts';
+import { insertTestRepo, insertTestSession } from '../support/session-rows.ts';
 
 let database: TestDatabase;
 let sessionId: SessionId;
@@ -27,42 +25,19 @@ let server: Server;
 let serverSockets: WebSocket[];
 let n: number;
 let partials: Partials;
-const repoId = randomUUID();
+let repoId: string;
 
 beforeAll(async () => {
 	database = await testDatabase();
-	await insertRepo(database.db, {
-		id: repoId,
-		kind: 'local',
-		identity: 'local:/a',
-		owner: 'local',
-		name: 'a',
-		url: '/a',
-		mirrorPath: 'repos/local/a.git',
-		status: 'ready'
-	});
+	repoId = await insertTestRepo(database.db);
 });
 afterAll(() => database.close());
 
 beforeEach(async () => {
-	sessionId = randomUUID() as SessionId;
 	n = 0;
 	partials = new Partials();
 	serverSockets = [];
-	await insertSession(database.db, {
-		id: sessionId,
-		repoId,
-		role: 'implementer',
-		title: 't',
-		goalPrompt: 'p',
-		branchName: `agent/${sessionId}`,
-		baseBranch: 'main',
-		permissionMode: 'full',
-		conversationId: randomUUID(),
-		epoch: 1,
-		status: 'waiting',
-		state: { ...initialSessionState(), epoch: 1, status: 'waiting', waitingFor: 'input' }
-	});
+	sessionId = await insertTestSession(database.db, repoId);
 	hub = createHub();
 	const { db } = database;
 	log = new SessionLog({

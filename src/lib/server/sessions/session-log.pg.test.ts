@@ -4,17 +4,16 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { CommandId, SessionId } from '@agent-manager/protocol/ids.ts';
 import type { OutboxRecord } from '@agent-manager/protocol/runner-frames.ts';
 import { decide } from '#lib/domain/session-decisions.ts';
-import { initialSessionState } from '#lib/domain/session-state.ts';
-import { insertRepo } from '#lib/server/db/repos.ts';
 import { readForward } from '#lib/server/db/event-log.ts';
 import { findSession, insertSession, readRunnerCommands } from '#lib/server/db/sessions.ts';
 import { testDatabase, type TestDatabase } from '../../../../tests/support/postgres.ts';
+import { insertTestRepo, insertTestSession } from '../../../../tests/support/session-rows.ts';
 import { createHub } from './hub.ts';
 import { SessionLog } from './session-log.ts';
 
 let database: TestDatabase;
 let sessionId: SessionId;
-const repoId = randomUUID();
+let repoId: string;
 
 const newLog = () =>
 	new SessionLog({ db: database.db, hub: createHub(), now: () => new Date(), onCommit: () => {} });
@@ -31,41 +30,12 @@ const records = (from: number, to: number) =>
 
 beforeAll(async () => {
 	database = await testDatabase();
-	await insertRepo(database.db, {
-		id: repoId,
-		kind: 'local',
-		identity: 'local:/a',
-		owner: 'local',
-		name: 'a',
-		url: '/a',
-		mirrorPath: 'repos/local/a.git',
-		status: 'ready'
-	});
+	repoId = await insertTestRepo(database.db);
 });
 afterAll(() => database.close());
 
 beforeEach(async () => {
-	sessionId = randomUUID() as SessionId;
-	await insertSession(database.db, {
-		id: sessionId,
-		repoId,
-		role: 'implementer',
-		title: 't',
-		goalPrompt: 'p',
-		branchName: `agent/${sessionId}`,
-		baseBranch: 'main',
-		permissionMode: 'full',
-		conversationId: randomUUID(),
-		epoch: 1,
-		status: 'waiting',
-		state: {
-			...initialSessionState(),
-			epoch: 1,
-			status: 'waiting',
-			waitingFor: 'input',
-			runnerUp: true
-		}
-	});
+	sessionId = await insertTestSession(database.db, repoId, { runnerUp: true });
 });
 
 const storedNumbers = async () =>
