@@ -1,16 +1,6 @@
 /** The commands of a session that carry nothing but their key. */
 import type { ParamMatcher } from '@sveltejs/kit';
-import type { PlainCommand } from '#lib/server/sessions/session-service.ts';
-
-const COMMANDS: readonly PlainCommand[] = [
-	'interrupt',
-	'stop',
-	'resume',
-	'retry',
-	'finish',
-	'sleep',
-	'purge'
-];
+import { PLAIN_COMMANDS, type PlainCommand } from '#lib/domain/plain-command.ts';
 
 export const match = ((param): param is PlainCommand =>
-	COMMANDS.includes(param as PlainCommand)) satisfies ParamMatcher;
+	(PLAIN_COMMANDS as readonly string[]).includes(param)) satisfies ParamMatcher;

@@ -11,6 +11,8 @@ export const sampleSession = (over: Partial<Session> = {}): Session => ({
 	repoId: REPO_ID as Session['repoId'],
 	role: 'implementer',
 	title: 'Fix the login form',
+	pinnedAt: null,
+	archivedAt: null,
 	goalPrompt: 'Fix the login form',
 	additionalInstructions: null,
 	status: 'waiting',
@@ -56,7 +58,7 @@ export const sampleRepo = (over: Partial<Repo> = {}): Repo => ({
 	branches: ['main', 'develop'],
 	fetchedAt: '2026-11-23T08:00:00.000Z',
 	createdAt: '2026-11-23T08:00:00.000Z',
-	counts: { starting: 0, running: 0, waiting: 0, error: 0, total: 0 },
+	counts: { starting: 0, running: 0, waiting: 0, error: 0, total: 0, archived: 0 },
 	...over
 });
 

@@ -8,6 +8,7 @@ import { repoSchema } from './repo.ts';
 import {
 	decideSchema,
 	registerRepoSchema,
+	renameSchema,
 	sendMessageSchema,
 	startSessionSchema
 } from './requests.ts';
@@ -71,6 +72,11 @@ export const clientPayloadSchema = z.discriminatedUnion('type', [
 	z.object({ type: z.literal('session.finish'), ...onSession }),
 	z.object({ type: z.literal('session.sleep'), ...onSession }),
 	z.object({ type: z.literal('session.purge'), ...onSession }),
+	z.object({ type: z.literal('session.archive'), ...onSession }),
+	z.object({ type: z.literal('session.unarchive'), ...onSession }),
+	z.object({ type: z.literal('session.pin'), ...onSession }),
+	z.object({ type: z.literal('session.unpin'), ...onSession }),
+	z.object({ type: z.literal('session.rename'), ...onSession, ...renameSchema.shape }),
 	z.object({ type: z.literal('repo.register'), ...registerRepoSchema.shape }),
 	z.object({ type: z.literal('repo.refresh'), repoId: repoIdSchema })
 ]);

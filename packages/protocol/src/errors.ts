@@ -33,6 +33,7 @@ export const errorCodeSchema = z.enum([
 	'session_not_found',
 	'session_not_live',
 	'session_not_resumable',
+	'session_live',
 	'session_busy',
 	'session_purged',
 	'orchestrator_exists',

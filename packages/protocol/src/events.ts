@@ -109,6 +109,11 @@ export const managerEventSchemas = {
 	'session.finished': z.object({}),
 	'session.failed': z.object({ error: wireErrorSchema }),
 	'session.purge_requested': z.object({}),
+	'session.renamed': z.object({ title: z.string() }),
+	'session.pinned': z.object({}),
+	'session.unpinned': z.object({}),
+	'session.archived': z.object({ by: z.enum(['person', 'orchestrator', 'manager']) }),
+	'session.unarchived': z.object({}),
 	'egress.denied': z.object({ host: z.string(), port: z.int(), reason: z.string() })
 } as const;
 export type ManagerEventType = keyof typeof managerEventSchemas;

@@ -18,13 +18,17 @@ export const repoProgressSchema = z.object({
 });
 export type RepoProgress = z.infer<typeof repoProgressSchema>;
 
-/** How many of a repo's sessions are in each status that a person looks for. */
+/**
+ * How many of a repo's sessions are in each status that a person looks for. `total` is what the lists
+ * show: an archived session counts as `archived` and nowhere else.
+ */
 export const sessionCountsSchema = z.object({
 	starting: z.int(),
 	running: z.int(),
 	waiting: z.int(),
 	error: z.int(),
-	total: z.int()
+	total: z.int(),
+	archived: z.int()
 });
 export type SessionCounts = z.infer<typeof sessionCountsSchema>;
 

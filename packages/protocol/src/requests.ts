@@ -45,6 +45,24 @@ export const startSessionSchema = z.strictObject({
 });
 export type StartSession = z.infer<typeof startSessionSchema>;
 
+/** A title is at most this many UTF-16 code units. */
+export const TITLE_MAX_LENGTH = 200;
+
+/** `POST /api/sessions/{id}/rename`, and the payload of `session.rename`. */
+export const renameSchema = z.strictObject({
+	title: z
+		.string()
+		.max(TITLE_MAX_LENGTH)
+		.refine((title) => title.trim().length > 0, 'must not be empty')
+});
+export type Rename = z.infer<typeof renameSchema>;
+
+/** Query of `GET /api/repos/{id}/sessions`. */
+export const sessionsQuerySchema = z.strictObject({
+	/** The archived ones instead of the others. */
+	archived: z.stringbool().default(false)
+});
+
 /** `POST /api/sessions/{id}/messages`, and the payload of `session.send_message`. */
 export const sendMessageSchema = z.strictObject({ message: promptSchema });
 export type SendMessage = z.infer<typeof sendMessageSchema>;

@@ -75,6 +75,10 @@ export const sessionSchema = z.object({
 	repoId: repoIdSchema,
 	role: roleSchema,
 	title: z.string(),
+	/** Set while it stands first in lists. */
+	pinnedAt: timestampSchema.nullable(),
+	/** Set while it is out of the lists; only a session that is not live can be. */
+	archivedAt: timestampSchema.nullable(),
 	goalPrompt: z.string(),
 	additionalInstructions: z.string().nullable(),
 	status: sessionStatusSchema,

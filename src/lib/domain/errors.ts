@@ -73,6 +73,7 @@ export const ERROR_TABLE: Record<ErrorCode, ErrorRow> = {
 	session_not_found: row(404, 'warning', 'It may have been purged; go back to the repo.'),
 	session_not_live: row(409, 'warning', 'Resume the session first.'),
 	session_not_resumable: row(409, 'warning', 'It is live already.'),
+	session_live: row(409, 'info', 'Stop or finish it first.'),
 	session_busy: row(409, 'info', 'Wait until the agent is idle, or interrupt it.'),
 	session_purged: row(410, 'warning'),
 	orchestrator_exists: row(409, 'info', 'Open the orchestrator that is live already.'),

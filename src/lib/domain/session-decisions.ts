@@ -9,6 +9,7 @@ import type { RunnerCommand } from '@agent-manager/protocol/runner-frames.ts';
 import { wireError } from './errors.ts';
 import { fail, ok, type Result } from './result.ts';
 import { isLive } from './session-machine.ts';
+import { decideMark, type SessionMark } from './session-marks.ts';
 import type { SessionState } from './session-state.ts';
 
 export type ManagerEvent = {
@@ -36,7 +37,8 @@ export type SessionCommand =
 	| { type: 'retry' }
 	| { type: 'finish'; commandId: string }
 	| { type: 'sleep'; afterSeconds: number }
-	| { type: 'purge' };
+	| { type: 'purge' }
+	| SessionMark;
 
 export interface Decision {
 	events: ManagerEvent[];
@@ -65,13 +67,18 @@ const notLive = (state: SessionState): WireError =>
 				`The session is ${state.status === 'error' ? 'in error' : state.status}.`
 			);
 
-const startRequested = (
-	state: SessionState,
-	reason: ManagerEventPayload<'session.start_requested'>['reason']
-): ManagerEvent => ({
+type StartReason = ManagerEventPayload<'session.start_requested'>['reason'];
+
+const startRequested = (state: SessionState, reason: StartReason): ManagerEvent => ({
 	type: 'session.start_requested',
 	payload: { reason, epoch: state.epoch + 1 }
 });
+
+/** What lives is in the lists. */
+const backToLife = (state: SessionState, reason: StartReason): ManagerEvent[] => [
+	...(state.archivedAt === null ? [] : [{ type: 'session.unarchived', payload: {} } as const]),
+	startRequested(state, reason)
+];
 
 const message: Decide<'message'> = (state, { commandId, text, from }) => {
 	if (!isLive(state.status) || state.ending !== null) return fail(notLive(state));
@@ -116,7 +123,7 @@ const resume: Decide<'resume'> = (state) => {
 	if (isLive(state.status) && !state.asleep) {
 		return fail(wireError('session_not_resumable', 'The session is live.'));
 	}
-	return decided([startRequested(state, state.asleep ? 'wake' : 'resume')]);
+	return decided(backToLife(state, state.asleep ? 'wake' : 'resume'));
 };
 
 const retry: Decide<'retry'> = (state) => {
@@ -127,7 +134,7 @@ const retry: Decide<'retry'> = (state) => {
 			})
 		);
 	}
-	return decided([startRequested(state, 'retry')]);
+	return decided(backToLife(state, 'retry'));
 };
 
 const finish: Decide<'finish'> = (state, { commandId }) => {
@@ -152,6 +159,11 @@ const purge: Decide<'purge'> = (state) =>
 		? nothingToDo()
 		: decided([{ type: 'session.purge_requested', payload: {} }]);
 
+const mark = (state: SessionState, command: SessionMark): Result<Decision, WireError> => {
+	const events = decideMark(state, command, isLive(state.status));
+	return events.ok ? decided(events.value) : events;
+};
+
 const deciders: { [T in SessionCommand['type']]: Decide<T> } = {
 	message,
 	interrupt,
@@ -161,7 +173,12 @@ const deciders: { [T in SessionCommand['type']]: Decide<T> } = {
 	retry,
 	finish,
 	sleep,
-	purge
+	purge,
+	rename: mark,
+	pin: mark,
+	unpin: mark,
+	archive: mark,
+	unarchive: mark
 };
 
 export const decide = (state: SessionState, command: SessionCommand): Result<Decision, WireError> =>

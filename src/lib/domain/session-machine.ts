@@ -155,7 +155,12 @@ const managerFolds: ManagerFolds = {
 		...atEnd(state, 'error'),
 		error
 	}),
-	'session.purge_requested': (state) => ({ ...state, desired: 'purged', ending: 'purge' })
+	'session.purge_requested': (state) => ({ ...state, desired: 'purged', ending: 'purge' }),
+	'session.renamed': (state, { title }) => ({ ...state, title }),
+	'session.pinned': (state, _payload, event) => ({ ...state, pinnedAt: event.ts }),
+	'session.unpinned': (state) => ({ ...state, pinnedAt: null }),
+	'session.archived': (state, _payload, event) => ({ ...state, archivedAt: event.ts }),
+	'session.unarchived': (state) => ({ ...state, archivedAt: null })
 };
 
 const runnerFolds: RunnerFolds = {

@@ -54,6 +54,10 @@ export interface SessionState {
 	demo: boolean;
 	/** Which end of a session is asked for, while it is on its way. */
 	ending: 'stop' | 'finish' | 'purge' | null;
+	/** As a person renamed it; null while it is what the first message says. */
+	title: string | null;
+	pinnedAt: string | null;
+	archivedAt: string | null;
 }
 
 /** Lines of a step's log that are kept in the state; the events have all. */
@@ -94,5 +98,8 @@ export const initialSessionState = (): SessionState => ({
 	usage: { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0, costUsd: 0 },
 	agentCostUsd: 0,
 	demo: false,
-	ending: null
+	ending: null,
+	title: null,
+	pinnedAt: null,
+	archivedAt: null
 });

@@ -144,6 +144,11 @@ const folds: { [T in ManagerEventType]: Fold<T> | null } = {
 		addError(state, event, 'error', error);
 	},
 	'session.purge_requested': null,
+	'session.renamed': null,
+	'session.pinned': null,
+	'session.unpinned': null,
+	'session.archived': null,
+	'session.unarchived': null,
 	'egress.denied': (state, { host, port, reason }, event) =>
 		addNotice(state, event, {
 			// Once for each host and turn: a package manager knocks many times.

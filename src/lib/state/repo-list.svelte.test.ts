@@ -69,3 +69,17 @@ it('is replaced whole after a reconnect', () => {
 	snapshot([sampleRepo()], [session('b')]);
 	expect(list.sessions.map((s) => s.id)).toEqual(['b']);
 });
+
+it('has pinned ones first, and archived ones apart', () => {
+	const at = '2026-11-24T00:00:00.000Z';
+	snapshot([sampleRepo()], [session('b', { createdAt: at }), session('a')]);
+	send({ type: 'session', session: session('a', { head: 2, pinnedAt: at }) });
+	expect(list.sessions.map((s) => s.id)).toEqual(['a', 'b']);
+	send({ type: 'session', session: session('b', { head: 2, status: 'stopped', archivedAt: at }) });
+	expect(list.sessions.map((s) => s.id)).toEqual(['a']);
+	expect(list.sessionsOf(REPO_ID).map((s) => s.id)).toEqual(['a']);
+	expect(list.archivedOf(REPO_ID).map((s) => s.id)).toEqual(['b']);
+	expect(list.session('b')?.archivedAt).toBe(at);
+	send({ type: 'session', session: session('b', { head: 3, status: 'stopped', createdAt: at }) });
+	expect(list.sessions.map((s) => s.id)).toEqual(['a', 'b']);
+});

@@ -4,8 +4,11 @@ import type { Session } from '@agent-manager/protocol/session.ts';
 import type { Connection, Subscriber } from './connection.svelte.ts';
 import type { EventFramePayload, SnapshotPayload } from './frames.ts';
 
-const byNewest = (a: { createdAt: string }, b: { createdAt: string }): number =>
+const inOrder = (a: Session, b: Session): number =>
+	Number(b.pinnedAt !== null) - Number(a.pinnedAt !== null) ||
 	b.createdAt.localeCompare(a.createdAt);
+
+const isListed = (session: Session): boolean => session.archivedAt === null;
 
 const byName = (a: Repo, b: Repo): number =>
 	`${a.owner}/${a.name}`.localeCompare(`${b.owner}/${b.name}`);
@@ -13,12 +16,15 @@ const byName = (a: Repo, b: Repo): number =>
 export class RepoList {
 	/** By owner and name. */
 	repos = $state.raw<Repo[]>([]);
-	/** Newest first, of all repos. */
-	sessions = $state.raw<Session[]>([]);
+	/** Every session in hand: all that are in the lists, and the archived ones that were asked for. */
+	#known = $state.raw<Session[]>([]);
+	/** Those in the lists, of all repos: pinned ones first, then the newest. */
+	readonly sessions = $derived(this.#known.filter(isListed));
+	readonly #archived = $derived(this.#known.filter((session) => !isListed(session)));
 	/** False until the first snapshot: pages show a skeleton, not an empty state. */
 	loaded = $state(false);
 
-	readonly #bySessionId = $derived(new Map(this.sessions.map((s) => [s.id as string, s])));
+	readonly #bySessionId = $derived(new Map(this.#known.map((s) => [s.id as string, s])));
 	readonly #byRepoId = $derived(Map.groupBy(this.sessions, (s) => s.repoId as string));
 
 	/** Returns the function that ends it. */
@@ -41,9 +47,14 @@ export class RepoList {
 		return this.#bySessionId.get(id);
 	}
 
-	/** The repo's sessions, newest first. */
+	/** The repo's sessions in the lists, in their order. */
 	sessionsOf(repoId: string): Session[] {
 		return this.#byRepoId.get(repoId) ?? [];
+	}
+
+	/** The repo's archived sessions, as far as they are in hand. */
+	archivedOf(repoId: string): Session[] {
+		return this.#archived.filter((session) => session.repoId === repoId);
 	}
 
 	/**
@@ -57,21 +68,22 @@ export class RepoList {
 	putSession(session: Session): void {
 		const known = this.session(session.id);
 		if (!known) {
-			this.sessions = [session, ...this.sessions].sort(byNewest);
+			this.#known = [session, ...this.#known].sort(inOrder);
 			return;
 		}
 		// An older answer may arrive after a newer row.
 		if (known.head > session.head) return;
-		this.sessions = this.sessions.map((s) => (s.id === session.id ? session : s));
+		const others = this.#known.map((s) => (s.id === session.id ? session : s));
+		this.#known = known.pinnedAt === session.pinnedAt ? others : others.sort(inOrder);
 	}
 
 	removeRepo(repoId: string): void {
 		this.repos = this.repos.filter((repo) => repo.id !== repoId);
-		this.sessions = this.sessions.filter((session) => session.repoId !== repoId);
+		this.#known = this.#known.filter((session) => session.repoId !== repoId);
 	}
 
 	removeSession(sessionId: string): void {
-		this.sessions = this.sessions.filter((session) => session.id !== sessionId);
+		this.#known = this.#known.filter((session) => session.id !== sessionId);
 	}
 
 	#setRepo(repo: Repo): void {
@@ -81,7 +93,7 @@ export class RepoList {
 	#reset(payload: SnapshotPayload): void {
 		if (payload.type !== 'repo_list') return;
 		this.repos = payload.repos.toSorted(byName);
-		this.sessions = payload.sessions.toSorted(byNewest);
+		this.#known = payload.sessions.toSorted(inOrder);
 		this.loaded = true;
 	}
 

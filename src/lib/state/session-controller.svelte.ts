@@ -10,6 +10,7 @@ import type { Session } from '@agent-manager/protocol/session.ts';
 import type { SessionEvent } from '@agent-manager/protocol/events.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import { wireError } from '#lib/domain/errors.ts';
+import type { PlainCommand } from '#lib/domain/plain-command.ts';
 import type { Result } from '#lib/domain/result.ts';
 import { callApi } from './api-client.ts';
 import type { CommandOutcome, Connection, Subscriber } from './connection.svelte.ts';
@@ -21,7 +22,7 @@ import { applyDelta, noPartials, resetPartials, settlePartials } from './partial
 export type SessionPhase = 'loading' | 'ready' | 'failed' | 'removed';
 
 /** The verbs of a session without a body. */
-export type SessionVerb = 'interrupt' | 'stop' | 'resume' | 'retry' | 'finish' | 'sleep' | 'purge';
+export type SessionVerb = PlainCommand;
 
 export interface SessionControllerOptions {
 	schedule?: Schedule;

@@ -9,6 +9,7 @@ import {
 	githubQuerySchema,
 	IDEMPOTENCY_HEADER,
 	registerRepoSchema,
+	renameSchema,
 	sendMessageSchema,
 	startSessionSchema
 } from '@agent-manager/protocol/requests.ts';
@@ -92,7 +93,17 @@ export const OPERATIONS: Record<string, Partial<Record<Method, Operation>>> = {
 		post: { summary: 'Fetch from the remote.', status: 202, answer: repoAnswerSchema }
 	},
 	'/api/repos/{id}/sessions': {
-		get: { summary: 'The repo’s sessions, newest first.', status: 200, answer: sessionListSchema },
+		get: {
+			summary: 'The repo’s sessions: pinned ones first, then the newest.',
+			query: {
+				archived: {
+					description: 'The archived ones instead of the others.',
+					schema: { type: 'boolean', default: false }
+				}
+			},
+			status: 200,
+			answer: sessionListSchema
+		},
 		post: {
 			...command('Start a session.', startSessionSchema),
 			status: 201
@@ -130,6 +141,13 @@ export const OPERATIONS: Record<string, Partial<Record<Method, Operation>>> = {
 	'/api/sessions/{id}/finish': { post: command('Close the agent’s input; it ends by itself.') },
 	'/api/sessions/{id}/sleep': { post: command('Put the sandbox away until the next message.') },
 	'/api/sessions/{id}/purge': { post: command('The same as DELETE with purge=true.') },
+	'/api/sessions/{id}/rename': { post: command('Give the session another title.', renameSchema) },
+	'/api/sessions/{id}/pin': { post: command('Let it stand first in lists.') },
+	'/api/sessions/{id}/unpin': { post: command('Let it stand among the others again.') },
+	'/api/sessions/{id}/archive': {
+		post: command('Take a session that is not live out of the lists; all of it is kept.')
+	},
+	'/api/sessions/{id}/unarchive': { post: command('Bring it back into the lists.') },
 	'/api/sessions/{id}/events': {
 		get: {
 			summary: 'A page of the event log, in order. Without after and before: the newest.',

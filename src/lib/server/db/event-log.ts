@@ -45,6 +45,8 @@ export interface Append {
 	from: LogPosition;
 	to: LogPosition;
 	state: SessionState;
+	/** When the session last did something. */
+	updatedAt: Date;
 	events: readonly NewEvent[];
 	runnerCommands: readonly RunnerCommand[];
 	receipt: CommandReceipt | null;
@@ -92,12 +94,14 @@ const receiptClause = ({ receipt }: Append): SQL =>
 		from moved)`;
 
 const statement = (append: Append): SQL => {
-	const { sessionId, from, to, state, events } = append;
+	const { sessionId, from, to, state, updatedAt, events } = append;
 	return sql`
 		with moved as (
 			update sessions set last_seq = ${to.lastSeq}, last_n = ${to.lastN},
 				last_command = ${to.lastCommand}, epoch = ${to.epoch}, status = ${state.status},
-				state = ${JSON.stringify(state)}::jsonb, updated_at = now()
+				state = ${JSON.stringify(state)}::jsonb, title = coalesce(${state.title}, title),
+				pinned_at = ${state.pinnedAt}, archived_at = ${state.archivedAt},
+				updated_at = ${updatedAt.toISOString()}
 			where id = ${sessionId} and last_seq = ${from.lastSeq} and last_n = ${from.lastN}
 				and last_command = ${from.lastCommand} and epoch = ${from.epoch}
 			returning id

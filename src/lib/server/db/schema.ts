@@ -76,6 +76,8 @@ export const sessions = pgTable(
 		/** Folded from the log. */
 		status: text('status').$type<SessionStatus>().notNull(),
 		state: jsonb('state').$type<SessionState>().notNull(),
+		pinnedAt: moment('pinned_at'),
+		archivedAt: moment('archived_at'),
 		/** Head of the log, and the newest record number of the runner in it. */
 		lastSeq: bigint('last_seq', { mode: 'number' }).notNull().default(0),
 		lastN: bigint('last_n', { mode: 'number' }).notNull().default(0),
@@ -86,6 +88,10 @@ export const sessions = pgTable(
 	},
 	(table) => [
 		index('sessions_repo').on(table.repoId, table.createdAt),
+		/** What a retention goes by. */
+		index('sessions_archived')
+			.on(table.archivedAt)
+			.where(sql`archived_at is not null`),
 		uniqueIndex('sessions_branch').on(table.repoId, table.branchName),
 		/** One live orchestrator per repo. */
 		uniqueIndex('sessions_live_orchestrator')

@@ -1,5 +1,5 @@
 /** Session rows: made, listed, removed. Their events and state are written by `event-log.ts` alone. */
-import { and, asc, desc, eq, inArray, isNull, lte, or, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, inArray, isNotNull, isNull, lte, or, sql } from 'drizzle-orm';
 import type { SessionCounts } from '@agent-manager/protocol/repo.ts';
 import type { CommandId, RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import type { RunnerCommand } from '@agent-manager/protocol/runner-frames.ts';
@@ -31,13 +31,31 @@ export const listUnfinishedSessions = (db: Database): Promise<SessionRow[]> =>
 		)
 		.orderBy(desc(sessions.createdAt), asc(sessions.id));
 
-/** Newest first. */
-export const listSessions = (db: Database, repoId?: RepoId): Promise<SessionRow[]> =>
+export interface SessionFilter {
+	repoId?: RepoId;
+	/** The archived ones, or the others; left out: both. */
+	archived?: boolean;
+}
+
+/** Pinned ones first, then the newest. */
+export const listSessions = (
+	db: Database,
+	{ repoId, archived }: SessionFilter = {}
+): Promise<SessionRow[]> =>
 	db
 		.select()
 		.from(sessions)
-		.where(repoId === undefined ? undefined : eq(sessions.repoId, repoId))
-		.orderBy(desc(sessions.createdAt), asc(sessions.id));
+		.where(
+			and(
+				repoId === undefined ? undefined : eq(sessions.repoId, repoId),
+				archived === undefined
+					? undefined
+					: archived
+						? isNotNull(sessions.archivedAt)
+						: isNull(sessions.archivedAt)
+			)
+		)
+		.orderBy(sql`${sessions.pinnedAt} is null`, desc(sessions.createdAt), asc(sessions.id));
 
 export const deleteSession = async (db: Database, id: SessionId): Promise<void> => {
 	await db.transaction(async (tx) => {
@@ -61,20 +79,33 @@ export const findLiveOrchestrator = async (
 interface CountRow extends Record<string, unknown> {
 	repo_id: string;
 	status: string;
+	archived: boolean;
 	count: number;
 }
 
-const noCounts = (): SessionCounts => ({ starting: 0, running: 0, waiting: 0, error: 0, total: 0 });
+const noCounts = (): SessionCounts => ({
+	starting: 0,
+	running: 0,
+	waiting: 0,
+	error: 0,
+	total: 0,
+	archived: 0
+});
 
 /** How many sessions each repo has in each status; a repo without sessions is not in the map. */
 export const countSessions = async (db: Database): Promise<Map<string, SessionCounts>> => {
 	const result = await db.execute<CountRow>(
-		sql`select repo_id, status, count(*)::int as count from sessions group by repo_id, status`
+		sql`select repo_id, status, archived_at is not null as archived, count(*)::int as count
+			from sessions group by 1, 2, 3`
 	);
 	const counts = new Map<string, SessionCounts>();
-	for (const { repo_id: repoId, status, count } of result.rows) {
+	for (const { repo_id: repoId, status, archived, count } of result.rows) {
 		const entry = counts.get(repoId) ?? noCounts();
 		counts.set(repoId, entry);
+		if (archived) {
+			entry.archived += count;
+			continue;
+		}
 		entry.total += count;
 		if (
 			status === 'starting' ||

@@ -8,7 +8,8 @@ export const NO_SESSIONS: SessionCounts = {
 	running: 0,
 	waiting: 0,
 	error: 0,
-	total: 0
+	total: 0,
+	archived: 0
 };
 
 export const toRepo = (

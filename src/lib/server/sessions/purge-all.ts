@@ -20,7 +20,7 @@ export const purgeAllSessions = async (
 	hub: Hub,
 	repoId: RepoId
 ): Promise<Result<void, WireError>> => {
-	const left = new Set((await sessions.list(repoId)).map(({ id }) => id));
+	const left = new Set((await sessions.list({ repoId })).map(({ id }) => id));
 	const { promise: gone, resolve } = deferred<boolean>();
 	const done = (id: SessionId): void => {
 		left.delete(id);

@@ -91,7 +91,7 @@ describe('a new session', () => {
 		const answers = await Promise.all(Array.from({ length: 20 }, () => create(repoId, body, key)));
 		expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
 		expect(answers[0]?.ok).toBe(true);
-		expect(await listSessions(database.db, repoId)).toHaveLength(1);
+		expect(await listSessions(database.db, { repoId })).toHaveLength(1);
 	});
 
 	it('is refused for what is taken, missing or another request', async () => {

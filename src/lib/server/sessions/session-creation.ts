@@ -172,6 +172,8 @@ export class SessionCreation {
 			epoch: 0,
 			status: 'starting',
 			state: initialSessionState(),
+			pinnedAt: null,
+			archivedAt: null,
 			lastSeq: 0,
 			lastN: 0,
 			lastCommand: 0,
@@ -200,6 +202,7 @@ export class SessionCreation {
 					from,
 					to,
 					state,
+					updatedAt: row.updatedAt,
 					events: events.map((event) => ({ ...event, n: null, stored: toStorable(event.payload) })),
 					runnerCommands: [
 						{

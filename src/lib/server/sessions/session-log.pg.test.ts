@@ -1,11 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { CommandId, SessionId } from '@agent-manager/protocol/ids.ts';
+import type { CommandId, RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import type { OutboxRecord } from '@agent-manager/protocol/runner-frames.ts';
-import { decide } from '#lib/domain/session-decisions.ts';
+import { decide, type SessionCommand } from '#lib/domain/session-decisions.ts';
 import { readForward } from '#lib/server/db/event-log.ts';
-import { findSession, insertSession, readRunnerCommands } from '#lib/server/db/sessions.ts';
+import {
+	countSessions,
+	findSession,
+	insertSession,
+	listSessions,
+	readRunnerCommands
+} from '#lib/server/db/sessions.ts';
 import { testDatabase, type TestDatabase } from '../../../../tests/support/postgres.ts';
 import { insertTestRepo, insertTestSession } from '../../../../tests/support/session-rows.ts';
 import { createHub } from './hub.ts';
@@ -188,5 +194,48 @@ describe('readAfter', () => {
 		expect(fromMemory.map(({ json }) => JSON.parse(json) as unknown)).toEqual(
 			fromDatabase.map(({ json }) => JSON.parse(json) as unknown)
 		);
+	});
+});
+
+describe('marks', () => {
+	const mark = (log: SessionLog, command: SessionCommand) =>
+		log.command(sessionId, (state) => decide(state, command), {
+			id: randomUUID() as CommandId,
+			requestHash: command.type
+		});
+
+	it('are in the log and in columns, are found by them, and leave the age alone', async () => {
+		sessionId = await insertTestSession(database.db, repoId, {
+			status: 'stopped',
+			desired: 'stopped',
+			waitingFor: null
+		});
+		const before = await findSession(database.db, sessionId);
+		const log = newLog();
+		await mark(log, { type: 'rename', title: 'Named' });
+		await mark(log, { type: 'pin' });
+		await mark(log, { type: 'archive', by: 'person' });
+		const row = await findSession(database.db, sessionId);
+		expect(row).toMatchObject({ title: 'Named', lastSeq: 3, updatedAt: before?.updatedAt });
+		expect(row?.pinnedAt).not.toBeNull();
+		const filter = { repoId: repoId as RepoId };
+		const listed = async (archived: boolean) =>
+			(await listSessions(database.db, { ...filter, archived })).map(({ id }) => id);
+		expect(await listed(true)).toEqual([sessionId]);
+		expect(await listed(false)).not.toContain(sessionId);
+		expect((await countSessions(database.db)).get(repoId)).toMatchObject({ archived: 1 });
+		await mark(log, { type: 'resume' });
+		expect(await listed(true)).toEqual([]);
+		expect((await listed(false))[0], 'pinned stands first').toBe(sessionId);
+	});
+
+	it('are not set on a row that was written before there were any', async () => {
+		await database.db.execute(
+			sql`update sessions set state = state - 'title' - 'pinnedAt' - 'archivedAt' where id = ${sessionId}`
+		);
+		const cell = await newLog().find(sessionId);
+		expect(cell?.state).toMatchObject({ title: null, pinnedAt: null, archivedAt: null });
+		await mark(newLog(), { type: 'pin' });
+		expect((await findSession(database.db, sessionId))?.title, 'the first title').toBe('t');
 	});
 });

@@ -11,6 +11,7 @@ import { wireError } from '#lib/domain/errors.ts';
 import { fail, ok, type Result } from '#lib/domain/result.ts';
 import type { Decision, ManagerEvent } from '#lib/domain/session-decisions.ts';
 import { isLive } from '#lib/domain/session-machine.ts';
+import { areMarks } from '#lib/domain/session-marks.ts';
 import type { SessionState } from '#lib/domain/session-state.ts';
 import type { Database } from '#lib/server/db/client.ts';
 import { appendEvents, readForward, type CommandReceipt } from '#lib/server/db/event-log.ts';
@@ -280,12 +281,14 @@ export class SessionLog {
 			const nothing = drafted.events.length === 0 && !drafted.runnerCommands?.length;
 			if (nothing && !receipt) return cell;
 			const prepared = prepareEvents(cell, drafted);
-			const next: SessionCell = { ...cell, ...prepared, updatedAt: this.#options.now() };
+			const updatedAt = areMarks(drafted.events) ? cell.updatedAt : this.#options.now();
+			const next: SessionCell = { ...cell, ...prepared, updatedAt };
 			const written = await appendEvents(this.#options.db, {
 				sessionId: cell.id,
 				from: cell.position,
 				to: prepared.position,
 				state: prepared.state,
+				updatedAt,
 				events: prepared.rows,
 				runnerCommands: drafted.runnerCommands ?? [],
 				receipt: receipt ? receipt(next) : null

@@ -10,6 +10,7 @@ import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import { RUNNER_CLOSE, type AgentOptions } from '@agent-manager/protocol/runner-frames.ts';
 import type { DriverKind } from '@agent-manager/protocol/session.ts';
 import { isLive } from '#lib/domain/session-machine.ts';
+import { areMarks } from '#lib/domain/session-marks.ts';
 import { listUnfinishedSessions } from '#lib/server/db/sessions.ts';
 import type { ListedSandbox, SandboxDriver } from '#lib/server/runner/sandbox/driver.ts';
 import type { IdleWatch } from './idle-watch.ts';
@@ -86,6 +87,8 @@ export class SessionManager {
 
 	onCommit({ cell, before, events, runnerCommands }: CommitNotice): void {
 		const { state } = cell;
+		if (state.archivedAt !== before.archivedAt) this.#onCounts(cell.repoId);
+		if (areMarks(events)) return;
 		const runtime = this.#reconciler.runtime(cell.id);
 		runtime.lastActivityMs = this.#context.nowMs();
 		runtime.partials.settle(events);

@@ -6,25 +6,28 @@ import { createHash } from 'node:crypto';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { CommandId, RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import type { JsonObject } from '@agent-manager/protocol/json.ts';
-import type { Decide, EventsQuery, StartSession } from '@agent-manager/protocol/requests.ts';
+import type {
+	Decide,
+	EventsQuery,
+	Rename,
+	StartSession
+} from '@agent-manager/protocol/requests.ts';
 import type { EventPage } from '@agent-manager/protocol/responses.ts';
 import type { SessionEvent } from '@agent-manager/protocol/events.ts';
 import type { Session } from '@agent-manager/protocol/session.ts';
 import { canonicalJson } from '#lib/domain/canonical-json.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import { fail, ok, type Result } from '#lib/domain/result.ts';
+import type { PlainCommand } from '#lib/domain/plain-command.ts';
 import { decide, type SessionCommand } from '#lib/domain/session-decisions.ts';
 import { isLive } from '#lib/domain/session-machine.ts';
 import type { Database } from '#lib/server/db/client.ts';
 import { readBackward, readBody, readForward } from '#lib/server/db/event-log.ts';
-import { listSessions } from '#lib/server/db/sessions.ts';
+import { listSessions, type SessionFilter } from '#lib/server/db/sessions.ts';
 import { storableValue } from '#lib/server/db/storable-json.ts';
 import { toCell, toSession, type SessionCell } from './session-view.ts';
 import type { SessionCreation } from './session-creation.ts';
 import type { CommandRequest, SessionLog } from './session-log.ts';
-
-/** Commands that carry nothing but their key. */
-export type PlainCommand = 'interrupt' | 'stop' | 'resume' | 'retry' | 'finish' | 'sleep' | 'purge';
 
 /** How many of the newest events a session is opened with. */
 export const OPENING_EVENTS = 200;
@@ -99,9 +102,17 @@ export class SessionService {
 	}
 
 	plain(sessionId: SessionId, type: PlainCommand, key?: CommandId): Answered {
-		return this.#command(sessionId, {}, type, key, (commandId) =>
-			type === 'sleep' ? { type, afterSeconds: 0 } : { type, commandId }
-		);
+		return this.#command(sessionId, {}, type, key, (commandId) => {
+			if (type === 'sleep') return { type, afterSeconds: 0 };
+			return type === 'archive' ? { type, by: 'person' } : { type, commandId };
+		});
+	}
+
+	rename(sessionId: SessionId, { title }: Rename, key?: CommandId): Answered {
+		return this.#command(sessionId, { title }, 'rename', key, () => ({
+			type: 'rename',
+			title: storableValue(title)
+		}));
 	}
 
 	async get(sessionId: SessionId): Promise<Result<Session, WireError>> {
@@ -119,14 +130,15 @@ export class SessionService {
 		return ok({ session, events, head: session.head });
 	}
 
-	/** Newest first. */
-	async list(repoId?: RepoId): Promise<Session[]> {
-		const rows = await listSessions(this.#options.db, repoId);
+	/** Pinned ones first, then the newest; the archived ones only where they are asked for. */
+	async list(filter: SessionFilter): Promise<Session[]> {
+		const rows = await listSessions(this.#options.db, filter);
 		return rows.map((row) => toSession(toCell(row)));
 	}
 
 	async live(repoId: RepoId): Promise<Session[]> {
-		return (await this.list(repoId)).filter((session) => isLive(session.status));
+		const listed = await this.list({ repoId, archived: false });
+		return listed.filter((session) => isLive(session.status));
 	}
 
 	async events(

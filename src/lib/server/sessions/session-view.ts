@@ -1,7 +1,7 @@
 /** The session as pages and the API show it. */
 import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import type { Session } from '@agent-manager/protocol/session.ts';
-import type { SessionState } from '#lib/domain/session-state.ts';
+import { initialSessionState, type SessionState } from '#lib/domain/session-state.ts';
 import type { LogPosition } from '#lib/server/db/event-log.ts';
 import type { SessionRow } from '#lib/server/db/sessions.ts';
 
@@ -25,7 +25,8 @@ export const toCell = (row: SessionRow): SessionCell => ({
 		lastCommand: row.lastCommand,
 		epoch: row.epoch
 	},
-	state: row.state,
+	// A row of an older version of the app lacks what it did not know.
+	state: { ...initialSessionState(), ...row.state },
 	updatedAt: row.updatedAt
 });
 
@@ -40,7 +41,9 @@ export const toSession = ({
 	id,
 	repoId,
 	role: row.role,
-	title: row.title,
+	title: state.title ?? row.title,
+	pinnedAt: state.pinnedAt,
+	archivedAt: state.archivedAt,
 	goalPrompt: row.goalPrompt,
 	additionalInstructions: row.additionalInstructions,
 	status: state.status,

@@ -3,8 +3,8 @@ import type { ClientPayload } from '@agent-manager/protocol/browser-frames.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { JsonObject } from '@agent-manager/protocol/json.ts';
 import { decideSchema, startSessionSchema } from '@agent-manager/protocol/requests.ts';
+import type { PlainCommand } from '#lib/domain/plain-command.ts';
 import { ok, type Result } from '#lib/domain/result.ts';
-import type { PlainCommand } from '#lib/server/sessions/session-service.ts';
 import type { BrowserServices } from './viewer.ts';
 
 type Subscribing =
@@ -38,6 +38,8 @@ export const runClientCommand = async (
 			const body = pick(command, Object.keys(decideSchema.shape));
 			return sessions.decide(command.sessionId, decideSchema.parse(body), command.idempotencyKey);
 		}
+		case 'session.rename':
+			return sessions.rename(command.sessionId, { title: command.title }, command.idempotencyKey);
 		case 'repo.register': {
 			const registered = await repos.register(command.url);
 			return registered.ok ? ok({ repo: registered.value }) : registered;

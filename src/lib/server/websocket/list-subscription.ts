@@ -54,7 +54,10 @@ export class ListSubscription {
 		const { repos, sessions } = this.#services;
 		this.#viewer.send('ack', null, null, { re: 'subscribe.repo_list' });
 		await this.#snapshot(async () => {
-			const [repoList, sessionList] = await Promise.all([repos.list(), sessions.list()]);
+			const [repoList, sessionList] = await Promise.all([
+				repos.list(),
+				sessions.list({ archived: false })
+			]);
 			return { type: 'repo_list', repos: repoList, sessions: sessionList };
 		});
 	}
@@ -72,7 +75,10 @@ export class ListSubscription {
 		}
 		this.#viewer.send('ack', null, null, { re: 'subscribe.repo' });
 		await this.#snapshot(async () => {
-			const [repo, list] = await Promise.all([repos.get(repoId), sessions.list(repoId)]);
+			const [repo, list] = await Promise.all([
+				repos.get(repoId),
+				sessions.list({ repoId, archived: false })
+			]);
 			return { type: 'repo', repo: repo.ok ? repo.value : found.value, sessions: list };
 		});
 	}

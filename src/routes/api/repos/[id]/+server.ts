@@ -10,7 +10,10 @@ export const GET: RequestHandler = async ({ locals, params }) => {
 	if (!id.ok) return refuse(id.error);
 	const repo = await locals.app.repos.get(id.value);
 	if (!repo.ok) return refuse(repo.error);
-	return answer({ repo: repo.value, sessions: await locals.app.sessions.list(id.value) });
+	return answer({
+		repo: repo.value,
+		sessions: await locals.app.sessions.list({ repoId: id.value, archived: false })
+	});
 };
 
 export const DELETE: RequestHandler = async ({ locals, params, url }) => {
