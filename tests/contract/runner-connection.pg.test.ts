@@ -70,6 +70,7 @@ beforeEach(async () => {
 			partials: new Partials(),
 			logger: pino({ level: 'silent' }),
 			agentOptions: () => Promise.resolve(agent),
+			onHeard: () => undefined,
 			onHello: () => undefined,
 			onActivity: () => undefined,
 			onClose: () => undefined,

@@ -30,6 +30,8 @@ export const sampleSession = (over: Partial<Session> = {}): Session => ({
 	steps: [],
 	pending: [],
 	error: null,
+	exitCause: null,
+	unresponsive: null,
 	turns: 1,
 	usage: {
 		inputTokens: 0,

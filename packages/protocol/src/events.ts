@@ -4,8 +4,10 @@ import { jsonObjectSchema, timestampSchema } from './json.ts';
 import { wireErrorSchema } from './errors.ts';
 import {
 	driverKindSchema,
+	exitCauseSchema,
 	permissionModeSchema,
 	roleSchema,
+	silenceSchema,
 	startStepNameSchema
 } from './session.ts';
 
@@ -71,8 +73,7 @@ export const managerEventSchemas = {
 	}),
 	'sandbox.exited': z.object({
 		epoch: z.int(),
-		/** `exited` by itself, `killed` by a signal, `oom`, `removed` from outside, `engine` gone, `lost` (found gone). */
-		cause: z.enum(['exited', 'killed', 'oom', 'removed', 'engine', 'lost']),
+		cause: exitCauseSchema,
 		exitCode: z.int().nullable(),
 		expected: z.boolean()
 	}),
@@ -103,6 +104,9 @@ export const managerEventSchemas = {
 	'session.limit_lifted': z.object({}),
 	'session.idled': z.object({ afterSeconds: z.number() }),
 	'session.slept': z.object({ afterSeconds: z.number() }),
+	/** The runner of a live session has not answered for so long; what it was asked waits. */
+	'session.stopped_answering': z.object({ afterSeconds: z.number(), silence: silenceSchema }),
+	'session.answered_again': z.object({}),
 	'session.stop_requested': z.object({}),
 	'session.stopped': z.object({}),
 	'session.finish_requested': z.object({}),

@@ -4,8 +4,10 @@
  * say here what changed.
  *
  * 1: first version.
+ * 2: a session says why its sandbox ended (`exitCause`, more causes) and that its runner does not answer
+ *    (`unresponsive`); a session that does not answer can be resumed.
  */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** The oldest runner the manager still talks to: an upgrade of the app interrupts no session. */
 export const OLDEST_RUNNER_VERSION = 1;

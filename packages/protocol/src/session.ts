@@ -49,6 +49,32 @@ export const startStepSchema = z.object({
 });
 export type StartStep = z.infer<typeof startStepSchema>;
 
+/**
+ * Why a sandbox is no more: `exited`, its runner ended by itself; `agent`, Claude Code ended and the
+ * runner with it; `runner`, the runner alone was killed; `killed`, the whole sandbox was; `oom`, it ran
+ * out of memory; `removed` from outside; `engine`, the Docker engine stopped and took it along; `host`,
+ * the machine was restarted; `lost`, it was found gone and nobody knows why.
+ */
+export const exitCauseSchema = z.enum([
+	'exited',
+	'agent',
+	'runner',
+	'killed',
+	'oom',
+	'removed',
+	'engine',
+	'host',
+	'lost'
+]);
+export type ExitCause = z.infer<typeof exitCauseSchema>;
+
+/**
+ * How an unresponsive runner was found: it gives no answer, has no connection, is halted with its sandbox,
+ * or has lost its connection while the Docker engine does not answer either.
+ */
+export const silenceSchema = z.enum(['unanswered', 'disconnected', 'paused', 'engine']);
+export type Silence = z.infer<typeof silenceSchema>;
+
 /** Something the agent asks a person and waits for. */
 export const pendingRequestSchema = z.object({
 	requestId: z.string(),
@@ -103,6 +129,10 @@ export const sessionSchema = z.object({
 	pending: z.array(pendingRequestSchema),
 	/** Why the status is `error`, which step failed is in `steps`. */
 	error: wireErrorSchema.nullable(),
+	/** Why the sandbox ended that nobody had asked to; null from the next start on. */
+	exitCause: exitCauseSchema.nullable(),
+	/** Set while a live session's runner does not answer: since when, and how that was found. */
+	unresponsive: z.object({ since: timestampSchema, silence: silenceSchema }).nullable(),
 	turns: z.int(),
 	usage: sessionUsageSchema,
 	/** Head of the event log. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AgentOptions } from '@agent-manager/protocol/runner-frames.ts';
+import { PROTOCOL_VERSION } from '@agent-manager/protocol/protocol-version.ts';
 import { RUNNER_CLOSE } from '@agent-manager/protocol/runner-frames.ts';
 import { FakeDoor } from '../test-support/fake-door.ts';
 import { Connection, type ConnectionDeps, type ConnectionEnd } from './connection.ts';
@@ -92,7 +93,12 @@ describe('connection', () => {
 		connection.open();
 		await outbox.whenAcked(3);
 		expect(door.headers[0]?.authorization).toBe('Bearer secret');
-		expect(door.frames[0]).toMatchObject({ kind: 'hello', v: 1, epoch: 4, lastN: 3 });
+		expect(door.frames[0]).toMatchObject({
+			kind: 'hello',
+			v: PROTOCOL_VERSION,
+			epoch: 4,
+			lastN: 3
+		});
 		expect(JSON.stringify(door.frames)).not.toContain('secret');
 		expectCommitted(3);
 	});

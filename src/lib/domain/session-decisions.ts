@@ -120,7 +120,9 @@ const stop: Decide<'stop'> = (state) =>
 
 const resume: Decide<'resume'> = (state) => {
 	if (state.ending !== null) return fail(notLive(state));
-	if (isLive(state.status) && !state.asleep) {
+	// A sandbox whose runner does not answer is given up for a fresh one.
+	const isLost = state.asleep || state.unresponsive !== null;
+	if (isLive(state.status) && !isLost) {
 		return fail(wireError('session_not_resumable', 'The session is live.'));
 	}
 	return decided(backToLife(state, state.asleep ? 'wake' : 'resume'));

@@ -206,6 +206,53 @@ describe('evolve: status', () => {
 	});
 });
 
+describe('evolve: what became of the sandbox', () => {
+	const exit = (cause: string, expected = false): Fact => [
+		'manager',
+		'sandbox.exited',
+		{ epoch: 1, cause, exitCode: null, expected }
+	];
+	const silent: Fact = [
+		'manager',
+		'session.stopped_answering',
+		{ afterSeconds: 30, silence: 'unanswered' }
+	];
+	const answers: Fact = ['manager', 'session.answered_again'];
+	const cases: [string, Fact[], Partial<SessionState>][] = [
+		['an end nobody asked for has its cause', [...running, exit('oom')], { exitCause: 'oom' }],
+		['one that was asked for has none', [...running, exit('removed', true)], { exitCause: null }],
+		[
+			'a resume forgets it',
+			[...running, exit('host'), startOf(2, 'resume')],
+			{ exitCause: null, runnerEnd: null }
+		],
+		[
+			'a runner says why it goes',
+			[
+				...running,
+				['runner', 'runner.agent_exited', { exitCode: 1, error: null, stderr: ['a', 'out of it'] }],
+				['runner', 'runner.stopped', { reason: 'agent_exited' }]
+			],
+			{ runnerEnd: { agentError: 'out of it', reason: 'agent_exited' } }
+		],
+		[
+			'silence is no status',
+			[...running, silent],
+			{ status: 'running', unresponsive: { since: at, silence: 'unanswered' } }
+		],
+		['an answer ends it', [...running, silent, answers], { unresponsive: null }],
+		['an end, too', [...running, silent, exit('killed')], { unresponsive: null }],
+		['a fresh sandbox, too', [...running, silent, startOf(2, 'resume')], { unresponsive: null }],
+		['a stop, too', [...running, silent, ['manager', 'session.stopped']], { unresponsive: null }],
+		['what sleeps need not answer', [...asleep, silent], { unresponsive: null }],
+		['what has ended neither', [...stopped, silent], { unresponsive: null }],
+		['a start has not come up yet', [...starting, silent], { unresponsive: null }]
+	];
+	it.each(cases)('%s', (_name, facts, expected) => {
+		expect(fold(facts)).toMatchObject(expected);
+	});
+});
+
 describe('evolve: cost', () => {
 	const result = (total: number): Fact => [
 		'claude',
@@ -283,6 +330,15 @@ describe('decide', () => {
 		['resume what is stopped', stopped, { type: 'resume' }, ['session.start_requested']],
 		['resume what is in error', failed, { type: 'resume' }, ['session.start_requested']],
 		['resume what sleeps', asleep, { type: 'resume' }, ['session.start_requested']],
+		[
+			'resume what does not answer',
+			[
+				...running,
+				['manager', 'session.stopped_answering', { afterSeconds: 30, silence: 'paused' }]
+			],
+			{ type: 'resume' },
+			['session.start_requested']
+		],
 		['resume what is live', running, { type: 'resume' }, 'session_not_resumable'],
 		['retry an error', failed, { type: 'retry' }, ['session.start_requested']],
 		['retry what is no error', stopped, { type: 'retry' }, 'session_not_resumable'],

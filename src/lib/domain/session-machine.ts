@@ -81,6 +81,7 @@ const atEnd = (state: SessionState, status: 'stopped' | 'finished' | 'error'): S
 	waitingFor: null,
 	asleep: false,
 	runnerUp: false,
+	unresponsive: null,
 	...(state.ending === 'purge'
 		? { desired: 'purged', ending: 'purge' }
 		: { desired: status === 'finished' ? 'finished' : 'stopped', ending: null })
@@ -103,6 +104,9 @@ const managerFolds: ManagerFolds = {
 		runnerUp: false,
 		asleep: false,
 		error: null,
+		exitCause: null,
+		runnerEnd: null,
+		unresponsive: null,
 		ending: null,
 		steps: freshSteps()
 	}),
@@ -116,9 +120,15 @@ const managerFolds: ManagerFolds = {
 		withStep(state, step, (s) => ({ ...s, status: 'failed', durationMs })),
 	'worktree.created': (state, { baseCommit }) => ({ ...state, baseCommit }),
 	'sandbox.started': (state, { driver, limited }) => ({ ...state, driver, limited }),
-	'sandbox.exited': (state, { epoch }) => {
+	'sandbox.exited': (state, { epoch, cause, expected }) => {
 		if (epoch !== state.epoch) return state;
-		const gone = { ...state, runnerUp: false, exitedEpoch: epoch };
+		const gone: SessionState = {
+			...state,
+			runnerUp: false,
+			exitedEpoch: epoch,
+			exitCause: expected ? null : cause,
+			unresponsive: null
+		};
 		// Whatever the agent began while it was put to sleep ended with its sandbox.
 		return state.asleep ? atRest(withoutTurn(gone)) : gone;
 	},
@@ -146,6 +156,11 @@ const managerFolds: ManagerFolds = {
 		return lifted.waitingFor === 'limit' ? atRest(lifted) : lifted;
 	},
 	'session.idled': (state) => atRest(withoutTurn(state)),
+	'session.stopped_answering': (state, { silence }, event) =>
+		isLive(state.status) && state.runnerUp && !state.asleep
+			? { ...state, unresponsive: { since: event.ts, silence } }
+			: state,
+	'session.answered_again': (state) => ({ ...state, unresponsive: null }),
 	'session.slept': (state) => ({ ...state, desired: 'asleep', asleep: true }),
 	'session.stop_requested': (state) => ({ ...state, desired: 'stopped', ending: 'stop' }),
 	'session.stopped': (state) => atEnd(state, 'stopped'),
@@ -195,6 +210,17 @@ const runnerFolds: RunnerFolds = {
 		const pending = [...others, { requestId, kind, toolName, title, seq: event.seq }];
 		return inTurn({ ...state, pending });
 	},
+	'runner.agent_exited': (state, { exitCode, error, stderr }) => {
+		const words = error ?? stderr.at(-1) ?? (exitCode === null ? null : `exit code ${exitCode}`);
+		return {
+			...state,
+			runnerEnd: { agentError: words?.slice(0, NAME_MAX_LENGTH) ?? null, reason: null }
+		};
+	},
+	'runner.stopped': (state, { reason }) => ({
+		...state,
+		runnerEnd: { agentError: state.runnerEnd?.agentError ?? null, reason }
+	}),
 	'runner.approval_resolved': (state, { requestId }) => withoutPending(state, requestId),
 	'runner.command_unknown_outcome': (state, { commandId }) => {
 		const next = { ...state, queued: state.queued.filter((id) => id !== commandId) };

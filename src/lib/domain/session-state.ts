@@ -5,17 +5,22 @@
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type {
 	DriverKind,
+	ExitCause,
 	PendingRequest,
+	Session,
 	SessionStatus,
 	SessionUsage,
 	StartStep,
 	StartStepName,
 	WaitingFor
 } from '@agent-manager/protocol/session.ts';
+import type { RunnerEventPayload } from '@agent-manager/protocol/events.ts';
 import { startStepNameSchema } from '@agent-manager/protocol/session.ts';
 
 /** What a person wants of the session; the reconciler makes it so. */
 export type Desired = 'live' | 'asleep' | 'stopped' | 'finished' | 'purged';
+
+type RunnerEndReason = RunnerEventPayload<'runner.stopped'>['reason'];
 
 export interface SessionState {
 	status: SessionStatus;
@@ -41,6 +46,12 @@ export interface SessionState {
 	limit: WireError | null;
 	steps: StartStep[];
 	error: WireError | null;
+	/** Why the newest sandbox ended, if nobody had asked it to. */
+	exitCause: ExitCause | null;
+	/** What the runner of this epoch said of its agent's end, and then of its own. */
+	runnerEnd: { agentError: string | null; reason: RunnerEndReason | null } | null;
+	/** Set while the runner of a live session does not answer. */
+	unresponsive: Session['unresponsive'];
 	driver: DriverKind | null;
 	limited: boolean | null;
 	baseCommit: string | null;
@@ -89,6 +100,9 @@ export const initialSessionState = (): SessionState => ({
 	limit: null,
 	steps: freshSteps(),
 	error: null,
+	exitCause: null,
+	runnerEnd: null,
+	unresponsive: null,
 	driver: null,
 	limited: null,
 	baseCommit: null,

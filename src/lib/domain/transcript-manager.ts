@@ -7,6 +7,7 @@ import {
 } from '@agent-manager/protocol/events.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import { cleanLine, cleanText } from './clean-text.ts';
+import { SILENCE_WORDS } from './exit-causes.ts';
 import { foldCutOff } from './transcript-cut-off.ts';
 import { queueMessage } from './transcript-messages.ts';
 import { settleRequest } from './transcript-requests.ts';
@@ -33,15 +34,6 @@ const startWords: Record<ManagerEventPayload<'session.start_requested'>['reason'
 		wake: 'Woken up in a fresh sandbox'
 	};
 
-const exitWords: Record<ManagerEventPayload<'sandbox.exited'>['cause'], string> = {
-	exited: 'The sandbox ended by itself',
-	killed: 'The sandbox was killed',
-	oom: 'The sandbox ran out of memory',
-	removed: 'The sandbox was removed from outside',
-	engine: 'The sandbox went down with its engine',
-	lost: 'The sandbox is gone'
-};
-
 const minutes = (seconds: number): string =>
 	seconds >= 120 ? `${Math.round(seconds / 60)} minutes` : `${Math.round(seconds)} seconds`;
 
@@ -63,17 +55,6 @@ const ended =
 		closeTurn(state, event, 'interrupted');
 		addDivider(state, event, words);
 	};
-
-const foldExit: Fold<'sandbox.exited'> = (state, { cause, exitCode, expected }, event) => {
-	interruptOpenTools(state, event.ts);
-	if (expected) return;
-	const code = exitCode === null ? '' : ` (exit code ${exitCode})`;
-	addNotice(state, event, {
-		tone: 'error',
-		title: `${exitWords[cause]}${code}`,
-		hint: 'Resume the session: conversation and files are kept.'
-	});
-};
 
 const foldCommits: Fold<'commits.collected'> = (state, payload, event) => {
 	const { head, commitCount, fastForward } = payload;
@@ -111,7 +92,8 @@ const folds: { [T in ManagerEventType]: Fold<T> | null } = {
 	'step.failed': null,
 	'worktree.created': null,
 	'sandbox.started': null,
-	'sandbox.exited': foldExit,
+	// Why it ended is said once, by the failure that follows.
+	'sandbox.exited': (state, _payload, event) => interruptOpenTools(state, event.ts),
 	'message.accepted': (state, payload, event) => queueMessage(state, event, payload),
 	'message.cut_off': (state, payload, event) => foldCutOff(state, event, payload),
 	'interrupt.requested': (state) => {
@@ -129,6 +111,10 @@ const folds: { [T in ManagerEventType]: Fold<T> | null } = {
 		closeTurn(state, event, 'unknown');
 		addDivider(state, event, `Nothing heard for ${minutes(afterSeconds)}`);
 	},
+	'session.stopped_answering': (state, { silence }, event) =>
+		addNotice(state, event, { tone: 'warning', ...SILENCE_WORDS[silence] }),
+	'session.answered_again': (state, _payload, event) =>
+		addDivider(state, event, 'The sandbox answers again'),
 	'session.slept': (state, { afterSeconds }, event) =>
 		addDivider(
 			state,

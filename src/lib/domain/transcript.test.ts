@@ -218,8 +218,16 @@ describe('what goes wrong, in words', () => {
 		[
 			'a sandbox that died',
 			(log) =>
-				log.manager('sandbox.exited', { epoch: 1, cause: 'oom', exitCode: 137, expected: false }),
-			{ tone: 'error', title: 'The sandbox ran out of memory (exit code 137)' }
+				log.manager('session.failed', {
+					error: { code: 'sandbox_died', message: 'The sandbox ran out of memory.' }
+				}),
+			{ tone: 'error', title: 'The sandbox ran out of memory.' }
+		],
+		[
+			'a sandbox that does not answer',
+			(log) =>
+				log.manager('session.stopped_answering', { afterSeconds: 31, silence: 'unanswered' }),
+			{ tone: 'warning', title: 'The sandbox does not answer' }
 		],
 		[
 			'an agent that ended',

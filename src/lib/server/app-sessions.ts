@@ -9,6 +9,7 @@ import type { Git } from './git/exec.ts';
 import type { Remote } from './git/remote.ts';
 import type { Logger } from './logger.ts';
 import type { Drivers } from './runner/driver-choice.ts';
+import { createAnswerWatch } from './sessions/answer-watch.ts';
 import { createIdleWatch } from './sessions/idle-watch.ts';
 import type { Hub } from './sessions/hub.ts';
 import { Reconciler } from './sessions/reconciler.ts';
@@ -101,6 +102,12 @@ export const createSessions = (options: AppSessionsOptions): AppSessions => {
 		context,
 		reconciler: new Reconciler(context),
 		idleWatch,
+		answerWatch: createAnswerWatch({
+			log,
+			logger: options.logger,
+			nowMs: context.nowMs,
+			newId: randomUUID
+		}),
 		onCounts: options.onCounts
 	});
 	const creation = new SessionCreation({

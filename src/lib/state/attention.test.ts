@@ -14,9 +14,20 @@ describe('needsYou', () => {
 			session('unread', { waitingFor: 'input' }),
 			session('failed', { status: 'error', waitingFor: null }),
 			session('asks', { waitingFor: 'approval' }),
-			session('limited', { waitingFor: 'limit' })
+			session('limited', { waitingFor: 'limit' }),
+			session('frozen', {
+				status: 'running',
+				waitingFor: null,
+				unresponsive: { since: '2026-11-23T08:00:00.000Z', silence: 'unanswered' }
+			})
 		];
-		expect(ids(needsYou(sessions, () => true))).toEqual(['asks', 'limited', 'failed', 'unread']);
+		expect(ids(needsYou(sessions, () => true))).toEqual([
+			'asks',
+			'limited',
+			'failed',
+			'frozen',
+			'unread'
+		]);
 	});
 
 	it('leaves out what is at work, ended or read', () => {

@@ -1,13 +1,16 @@
 /** Which sessions need a person, and in which order. Pure: the sidebar and the tab's title use it. */
 import type { Session } from '@agent-manager/protocol/session.ts';
 
-type Asking = Pick<Session, 'id' | 'status' | 'waitingFor' | 'head' | 'updatedAt'>;
+type Asking = Pick<Session, 'id' | 'status' | 'waitingFor' | 'unresponsive' | 'head' | 'updatedAt'>;
 
-/** 0: somebody is blocked by you. 1: it failed. 2: it has answered and you have not looked. */
+/**
+ * 0: somebody is blocked by you. 1: it failed, or does not answer. 2: it has answered and you have not
+ * looked.
+ */
 type Rank = 0 | 1 | 2;
 
 const rankOf = (session: Asking, unread: boolean): Rank | null => {
-	if (session.status === 'error') return 1;
+	if (session.status === 'error' || session.unresponsive) return 1;
 	if (session.status !== 'waiting') return null;
 	if (session.waitingFor !== 'input') return 0;
 	return unread ? 2 : null;

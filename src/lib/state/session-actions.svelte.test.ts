@@ -15,6 +15,14 @@ it.each([
 		{ status: 'waiting', waitingFor: 'input', asleep: true },
 		['finish', 'interrupt', 'purge', 'resume', 'stop']
 	],
+	[
+		{
+			status: 'running',
+			waitingFor: null,
+			unresponsive: { since: '2026-11-23T08:00:00.000Z', silence: 'unanswered' }
+		},
+		['finish', 'interrupt', 'purge', 'resume', 'stop']
+	],
 	[{ status: 'error', waitingFor: null }, ['purge', 'resume', 'retry']],
 	[{ status: 'stopped', waitingFor: null }, ['purge', 'resume']],
 	[{ status: 'finished', waitingFor: null }, ['purge', 'resume']]

@@ -12,7 +12,7 @@ type Send = (verb: SessionVerb) => Promise<CommandOutcome>;
 
 /** The verbs that mean something in the session's status. */
 export const verbsFor = (
-	session: Pick<Session, 'status' | 'waitingFor' | 'asleep'>
+	session: Pick<Session, 'status' | 'waitingFor' | 'asleep' | 'unresponsive'>
 ): ReadonlySet<SessionVerb> => {
 	if (session.status === 'error') return new Set(['retry', 'resume', 'purge']);
 	if (!isLive(session)) return new Set(['resume', 'purge']);
@@ -20,7 +20,7 @@ export const verbsFor = (
 	if (session.status === 'running' || session.status === 'waiting') verbs.add('interrupt');
 	const idle = session.status === 'waiting' && session.waitingFor === 'input';
 	if (idle && !session.asleep) verbs.add('sleep');
-	if (session.asleep) verbs.add('resume');
+	if (session.asleep || session.unresponsive) verbs.add('resume');
 	return verbs;
 };
 

@@ -11,7 +11,9 @@ it.each([
 	['stopped', null, 'stopped', false, false, true],
 	['error', null, 'error', false, true, true]
 ] as const)('%s %s: %s', (status, waitingFor, text, live, open, refuses) => {
-	expect(statusText({ status, waitingFor })).toBe(text);
+	expect(statusText({ status, waitingFor, unresponsive: null })).toBe(text);
+	const unresponsive = { since: '2026-11-23T08:00:00.000Z', silence: 'paused' } as const;
+	expect(statusText({ status, waitingFor, unresponsive })).toBe(`${text}, unresponsive`);
 	expect(isLive({ status })).toBe(live);
 	expect(isOpen({ status })).toBe(open);
 	expect(messageRefusal({ status }) !== null).toBe(refuses);

@@ -16,9 +16,10 @@ type StatusOf = Pick<Session, 'status' | 'waitingFor'>;
 export const waitingText = ({ status, waitingFor }: StatusOf): string =>
 	status === 'waiting' && waitingFor ? WAITING_FOR_TEXT[waitingFor] : '';
 
-/** The status in words, such as `waiting for approval`. */
-export const statusText = (session: StatusOf): string =>
-	`${session.status} ${waitingText(session)}`.trim();
+/** The status in words, such as `waiting for approval` or `running, unresponsive`. */
+export const statusText = (session: StatusOf & Pick<Session, 'unresponsive'>): string =>
+	`${session.status} ${waitingText(session)}`.trim() +
+	(session.unresponsive ? ', unresponsive' : '');
 
 /** Statuses with a live sandbox, or with one that the next message wakes. */
 const LIVE: ReadonlySet<SessionStatus> = new Set(['starting', 'running', 'waiting']);

@@ -40,6 +40,8 @@ export interface RunnerConnectionOptions {
 	logger: Logger;
 	agentOptions: () => Promise<AgentOptions | null>;
 	onHello: () => void;
+	/** A frame has come, whatever it says. */
+	onHeard: () => void;
 	/** Something was said, stored or not. */
 	onActivity: () => void;
 	onClose: () => void;
@@ -97,6 +99,11 @@ export class RunnerConnection {
 		});
 	}
 
+	/** Asks for a word, whatever it is; the answer is a frame like any other. */
+	ask(probeId: string): void {
+		this.#send({ kind: 'probe', probeId });
+	}
+
 	close(code: number, reason: string): void {
 		this.#options.ws.close(code, reason);
 	}
@@ -142,6 +149,7 @@ export class RunnerConnection {
 	#receive(text: string, isBinary: boolean): void {
 		if (isBinary) throw new Error('binary frames are not spoken here');
 		const frame = runnerToManagerSchema.parse(JSON.parse(text));
+		this.#options.onHeard();
 		if (frame.kind === 'hello') {
 			if (this.#greeted) throw new Error('hello comes once');
 			this.#greeted = true;

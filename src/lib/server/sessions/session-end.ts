@@ -5,9 +5,11 @@
 import { existsSync } from 'node:fs';
 import type { SandboxExit } from '#lib/server/runner/sandbox/driver.ts';
 import type { ErrorCode, WireError } from '@agent-manager/protocol/errors.ts';
+import type { ExitCause } from '@agent-manager/protocol/session.ts';
 import type { Result } from '#lib/domain/result.ts';
 import type { ManagerEvent } from '#lib/domain/session-decisions.ts';
 import { wireError } from '#lib/domain/errors.ts';
+import { EXIT_CAUSE_WORDS, exitCauseOf } from '#lib/domain/exit-causes.ts';
 import { isLive } from '#lib/domain/session-machine.ts';
 import type { SessionState } from '#lib/domain/session-state.ts';
 import { deleteSession } from '#lib/server/db/sessions.ts';
@@ -61,16 +63,15 @@ const recordExit = async (
 		type: 'message.cut_off',
 		payload: { messageId, blocks }
 	}));
-	const { cause, exitCode, expected } = exit;
-	await context.log.record(cell.id, (state) => [
-		...(state.exitedEpoch >= epoch
-			? []
-			: [
-					...cutOff,
-					{ type: 'sandbox.exited' as const, payload: { epoch, cause, exitCode, expected } }
-				]),
-		...then(state)
-	]);
+	const { exitCode, expected } = exit;
+	await context.log.record(cell.id, (state) => {
+		const cause = expected ? exit.cause : exitCauseOf(exit.cause, state);
+		const exited: ManagerEvent = {
+			type: 'sandbox.exited',
+			payload: { epoch, cause, exitCode, expected }
+		};
+		return [...(state.exitedEpoch >= epoch ? [] : [...cutOff, exited]), ...then(state)];
+	});
 	runtime.partials.clear();
 };
 
@@ -92,19 +93,20 @@ const driverOf = (context: SessionContext, runtime: SessionRuntime) =>
 	context.drivers().find((driver) => driver.kind === runtime.sandbox?.running.ref.kind);
 
 /** Why a sandbox that nobody asked to end is gone, in words that help. */
-const describeDeath = (exit: SandboxExit, agentError: string | null, log: string[]): WireError => {
-	const causes: Record<SandboxExit['cause'], string> = {
-		exited: `The sandbox ended by itself with code ${exit.exitCode ?? 'unknown'}.`,
-		killed: 'The sandbox was killed from outside.',
-		oom: 'The sandbox ran out of memory.',
-		removed: 'The sandbox was removed from outside.',
-		engine: 'The Docker engine went away with the sandbox.',
-		lost: 'The sandbox was gone when the app came back.'
-	};
-	const details = { cause: exit.cause, log };
-	return exit.cause === 'exited' && agentError !== null
-		? wireError('agent_failed', `Claude Code ended: ${agentError}`, { details })
-		: wireError('sandbox_died', causes[exit.cause], { details });
+const describeDeath = (
+	cause: ExitCause,
+	exitCode: number | null,
+	{ runnerEnd }: SessionState,
+	log: string[]
+): WireError => {
+	const { title, hint } = EXIT_CAUSE_WORDS[cause];
+	const details = { cause, log };
+	if (cause === 'agent') {
+		const message = runnerEnd?.agentError ? `${title}: ${runnerEnd.agentError}` : `${title}.`;
+		return wireError('agent_failed', message, { hint, details });
+	}
+	const code = cause === 'exited' && exitCode !== null ? ` with code ${exitCode}` : '';
+	return wireError('sandbox_died', `${title}${code}.`, { hint, details });
 };
 
 /** The session is in error at once; its commits come in after that. */
@@ -115,11 +117,10 @@ export const failDeadSandbox = async (
 	exit: SandboxExit
 ): Promise<void> => {
 	const log = (await runtime.sandbox?.running.logs(LOG_LINES)) ?? [];
-	const error = describeDeath(exit, runtime.agentError, log);
-	runtime.agentError = null;
 	await recordExit(context, cell, runtime, { ...exit, expected: false }, (state) => {
 		const isStillWanted = isLive(state.status) && state.desired === 'live';
 		if (!isStillWanted || state.epoch !== cell.state.epoch) return [];
+		const error = describeDeath(exitCauseOf(exit.cause, state), exit.exitCode, state, log);
 		const failedStep = state.steps.find((step) => step.status === 'running');
 		const failed: ManagerEvent = { type: 'session.failed', payload: { error } };
 		if (!failedStep) return [failed];

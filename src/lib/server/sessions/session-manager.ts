@@ -5,7 +5,6 @@
 import type { WebSocket } from 'ws';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { PartialMessage } from '@agent-manager/protocol/delta.ts';
-import { runnerEventSchemas } from '@agent-manager/protocol/events.ts';
 import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import { RUNNER_CLOSE, type AgentOptions } from '@agent-manager/protocol/runner-frames.ts';
 import type { DriverKind } from '@agent-manager/protocol/session.ts';
@@ -13,12 +12,14 @@ import { isLive } from '#lib/domain/session-machine.ts';
 import { areMarks } from '#lib/domain/session-marks.ts';
 import { listUnfinishedSessions } from '#lib/server/db/sessions.ts';
 import type { ListedSandbox, SandboxDriver } from '#lib/server/runner/sandbox/driver.ts';
+import { ANSWER_LOOK_MS, LOST_MS, type AnswerWatch } from './answer-watch.ts';
 import type { IdleWatch } from './idle-watch.ts';
 import type { Reconciler } from './reconciler.ts';
 import { RunnerConnection } from './runner-connection.ts';
 import type { SessionContext } from './session-context.ts';
 import type { CommitNotice } from './session-log.ts';
 import { sessionPaths } from './session-paths.ts';
+import type { SessionRuntime } from './session-runtime.ts';
 import { agentOptionsFor } from './session-start.ts';
 import { sessionToken } from './session-tokens.ts';
 import { toCell, toSession, type SessionCell } from './session-view.ts';
@@ -27,6 +28,7 @@ export interface SessionManagerOptions {
 	context: SessionContext;
 	reconciler: Reconciler;
 	idleWatch: IdleWatch;
+	answerWatch: AnswerWatch;
 	/** A repo's counts have changed. */
 	onCounts: (repoId: RepoId) => void;
 }
@@ -41,16 +43,20 @@ export class SessionManager {
 	readonly #context: SessionContext;
 	readonly #reconciler: Reconciler;
 	readonly #idleWatch: IdleWatch;
+	readonly #answerWatch: AnswerWatch;
 	readonly #onCounts: (repoId: RepoId) => void;
 	/** Drivers whose last listing failed: nothing is concluded about their sandboxes. */
 	readonly #unlisted = new Set<DriverKind>();
 	#timer: NodeJS.Timeout | null = null;
+	#answerTimer: NodeJS.Timeout | null = null;
 	#looking: Promise<void> | null = null;
 
-	constructor({ context, reconciler, idleWatch, onCounts }: SessionManagerOptions) {
+	constructor(options: SessionManagerOptions) {
+		const { context, reconciler, idleWatch, answerWatch, onCounts } = options;
 		this.#context = context;
 		this.#reconciler = reconciler;
 		this.#idleWatch = idleWatch;
+		this.#answerWatch = answerWatch;
 		this.#onCounts = onCounts;
 		reconciler.setUnknown(({ state }) => state.driver !== null && this.#unlisted.has(state.driver));
 	}
@@ -62,11 +68,14 @@ export class SessionManager {
 		this.#timer = setInterval(() => {
 			this.#looking ??= this.#look().finally(() => (this.#looking = null));
 		}, TIMER_MS);
+		// Apart from the other looks: an engine that hangs must not hide a runner that does.
+		this.#answerTimer = setInterval(() => void this.#lookForAnswers(), ANSWER_LOOK_MS);
 	}
 
 	/** Lets go: sandboxes go on, runners reconnect to whoever comes. */
 	async stop(): Promise<void> {
 		if (this.#timer) clearInterval(this.#timer);
+		if (this.#answerTimer) clearInterval(this.#answerTimer);
 		await this.#looking;
 		for (const { connection } of this.#reconciler.runtimes()) {
 			connection?.close(RUNNER_CLOSE.goingAway, 'the app is going away');
@@ -102,12 +111,6 @@ export class SessionManager {
 				source === 'claude' || (type === 'runner.started' && state.queued.length === 0)
 		);
 		if (agentIsStarting && sign) this.#agentStarted(cell, sign.ts);
-		for (const event of events) {
-			if (event.source === 'runner' && event.type === 'runner.agent_exited') {
-				const parsed = runnerEventSchemas['runner.agent_exited'].safeParse(event.payload);
-				runtime.agentError = parsed.data?.error ?? parsed.data?.stderr.at(-1) ?? null;
-			}
-		}
 		if (state.status !== before.status) this.#onCounts(cell.repoId);
 		const redirected = state.desired !== before.desired || state.epoch !== before.epoch;
 		if (redirected) this.#reconciler.breakOff(cell.id);
@@ -139,9 +142,12 @@ export class SessionManager {
 			partials: runtime.partials,
 			agentOptions: () => this.#agentOptions(sessionId),
 			onHello: () => runtime.sawHello(epoch),
+			onHeard: () => this.#answerWatch.heard(runtime),
 			onActivity: () => (runtime.lastActivityMs = this.#context.nowMs()),
 			onClose: () => {
-				if (runtime.connection === connection) runtime.connection = null;
+				if (runtime.connection !== connection) return;
+				runtime.connection = null;
+				setTimeout(() => void this.#lookForAnswer(runtime, 'lost'), LOST_MS).unref();
 			}
 		});
 		runtime.connection = connection;
@@ -195,6 +201,22 @@ export class SessionManager {
 			await Promise.all(cells.map((cell) => this.#lookAtSession(cell)));
 		} catch (cause) {
 			this.#context.logger.warn({ err: cause }, 'a look at the sessions failed');
+		}
+	}
+
+	async #lookForAnswers(): Promise<void> {
+		this.#answerWatch.tick();
+		const runtimes = this.#reconciler.runtimes().filter(({ sandbox }) => sandbox !== null);
+		await Promise.all(runtimes.map((runtime) => this.#lookForAnswer(runtime, 'look')));
+	}
+
+	async #lookForAnswer(runtime: SessionRuntime, how: 'look' | 'lost'): Promise<void> {
+		try {
+			const cell = await this.#context.log.find(runtime.id);
+			if (cell) await this.#answerWatch[how](cell, runtime);
+		} catch (cause) {
+			const { logger } = this.#context;
+			logger.warn({ err: cause, sessionId: runtime.id }, 'a look for an answer failed');
 		}
 	}
 

@@ -1,6 +1,7 @@
 /** What the manager holds in memory for a session that has, or shall have, a sandbox. */
 import type { SessionId } from '@agent-manager/protocol/ids.ts';
 import type { RunningSandbox, SandboxExit } from '#lib/server/runner/sandbox/driver.ts';
+import { freshHearing, type Hearing } from './answer-watch.ts';
 import { Partials } from './partials.ts';
 import type { RunnerConnection } from './runner-connection.ts';
 
@@ -24,8 +25,8 @@ export class SessionRuntime {
 	collecting: AbortController | null = null;
 	/** What the last collecting failed with: said once, however often it is tried again. */
 	collectProblem: string | null = null;
-	/** Why the agent of this sandbox ended, in its runner's words. */
-	agentError: string | null = null;
+	/** Whether its runner answers. */
+	hearing: Hearing = freshHearing();
 	/** Monotonic milliseconds of the last sign of life. */
 	lastActivityMs = 0;
 	#helloWaiters: { epoch: number; resolve: () => void }[] = [];

@@ -61,6 +61,8 @@ export const toSession = ({
 	steps: state.steps,
 	pending: state.pending,
 	error: state.error ?? state.limit,
+	exitCause: state.exitCause,
+	unresponsive: state.unresponsive,
 	turns: state.turns,
 	usage: state.usage,
 	head: position.lastSeq,

@@ -3,7 +3,7 @@ import { watch } from 'node:fs';
 import type { Logger } from 'pino';
 import { readLog } from './bubblewrap-log.ts';
 import type { SandboxRecord } from './bubblewrap-shim.ts';
-import { liveInit, liveShim, readExit } from './bubblewrap-shim.ts';
+import { isInitStopped, liveInit, liveShim, readExit } from './bubblewrap-shim.ts';
 import type { RunningSandbox, SandboxExit, SandboxRef } from './driver.ts';
 
 /** How often the shim is looked at where the file system tells nothing. */
@@ -100,10 +100,12 @@ export const createHandles = (logger: Logger): Handles => {
 			signalQuietly(liveShim(ref.id, bootId), 'SIGKILL');
 			await within(exited, KILL_TIMEOUT_MS);
 		};
+		const condition = (): Promise<'running' | 'paused'> =>
+			Promise.resolve(isInitStopped(ref.id, bootId) ? 'paused' : 'running');
 		const logs = (maxLines: number): Promise<string[]> => readLog(ref.id, maxLines);
 		const handle: Handle = {
 			removing: false,
-			running: { ref, limited, notes, exited, logs, stop }
+			running: { ref, limited, notes, exited, condition, logs, stop }
 		};
 		handles.set(key, handle);
 		return handle;

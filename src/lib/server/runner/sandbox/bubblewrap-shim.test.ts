@@ -9,9 +9,10 @@ describe('parseStat', () => {
 	it('reads a name with spaces and brackets', () => {
 		const rest = Array.from({ length: 20 }, (_, index) => index + 5).join(' ');
 		expect(parseStat(`12 (a ) b) S 7 ${rest}`)).toEqual({
-			...{ pid: 12, parent: 7, startTime: '22', zombie: false }
+			...{ pid: 12, parent: 7, startTime: '22', zombie: false, stopped: false }
 		});
 		expect(parseStat(`12 (x) Z 7 ${rest}`)?.zombie).toBe(true);
+		expect(parseStat(`12 (x) T 7 ${rest}`)?.stopped).toBe(true);
 	});
 
 	it.each(['', 'x', '12 (x) S 7 1 2', '0 (x) S 7'])('takes %j for nothing', (line) => {

@@ -116,6 +116,8 @@ interface ProcessStat {
 	/** In clock ticks since boot; with the pid it names one process for good. */
 	startTime: string;
 	zombie: boolean;
+	/** Halted by a signal or a debugger. */
+	stopped: boolean;
 }
 
 /** Parses a line of `/proc/PID/stat`; the name in it may hold spaces and brackets. */
@@ -126,7 +128,9 @@ export const parseStat = (line: string): ProcessStat | null => {
 	const [status, parent] = fields;
 	const startTime = fields[19];
 	if (end < 0 || !Number.isInteger(pid) || pid < 1 || !startTime) return null;
-	return { pid, parent: Number(parent), startTime, zombie: status === 'Z' || status === 'X' };
+	const zombie = status === 'Z' || status === 'X';
+	const stopped = status === 'T' || status === 't';
+	return { pid, parent: Number(parent), startTime, zombie, stopped };
 };
 
 const statOf = (pid: number): ProcessStat | null => parseStat(readOr(`/proc/${pid}/stat`, ''));
@@ -172,6 +176,11 @@ export const liveInit = (folder: string, bootId: string): number | null => {
 	return now && !now.zombie && now.startTime === recorded.startTime ? recorded.pid : null;
 };
 
+export const isInitStopped = (folder: string, bootId: string): boolean => {
+	const init = liveInit(folder, bootId);
+	return init !== null && (statOf(init)?.stopped ?? false);
+};
+
 /**
  * How the sandbox ended, or null while the shim lives and has written nothing. `lost`: the shim is gone
  * without a word; what was inside may live on, see `liveInit`.
@@ -185,5 +194,6 @@ export const readExit = (folder: string, bootId: string): SandboxExit | null => 
 	};
 	const exit = read();
 	if (exit || liveShim(folder, bootId) !== null) return exit;
-	return read() ?? { cause: readRecord(folder) ? 'lost' : 'removed', exitCode: null };
+	const cause = bootId === currentBootId() ? 'lost' : 'host';
+	return read() ?? { cause: readRecord(folder) ? cause : 'removed', exitCode: null };
 };

@@ -37,7 +37,8 @@ const watchExit = async (engine: DockerEngine, id: string): Promise<SandboxExit>
 			return { cause: 'removed', exitCode: null };
 		}
 		const isAway = !inspected.ok || (!waited.ok && waited.error.kind !== 'aborted');
-		engineWasGone ||= isAway;
+		// One that outlives its engine, or was there before, ends for a reason of its own.
+		engineWasGone = isAway;
 		// It runs: a wait that took its full time is as it should be, any other must not make us spin.
 		if (!isAway && !waited.ok) {
 			backoffMs = FIRST_BACKOFF_MS;
@@ -95,6 +96,11 @@ export const createContainerHandles = (engine: DockerEngine, logger: Logger): Co
 				limited,
 				notes,
 				exited,
+				condition: async () => {
+					const state = await engine.inspect(ref.id);
+					if (!state.ok) return state.error.kind === 'unreachable' ? 'unknown' : 'running';
+					return state.value.status === 'paused' ? 'paused' : 'running';
+				},
 				logs: async (maxLines) => {
 					const log = await engine.logs(ref.id, maxLines);
 					return log.ok ? lastLines(unframeLog(log.value), maxLines) : [];

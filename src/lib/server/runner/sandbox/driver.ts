@@ -3,7 +3,7 @@
  * (`tests/contract/sandbox-driver.sandbox.test.ts`) runs against each for real.
  */
 import type { Readable, Writable } from 'node:stream';
-import type { DriverKind } from '@agent-manager/protocol/session.ts';
+import type { DriverKind, ExitCause } from '@agent-manager/protocol/session.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { Result } from '#lib/domain/result.ts';
 
@@ -51,8 +51,6 @@ export interface SandboxRef {
 	labels: SandboxLabels;
 }
 
-export type ExitCause = 'exited' | 'killed' | 'oom' | 'removed' | 'engine' | 'lost';
-
 export interface SandboxExit {
 	cause: ExitCause;
 	exitCode: number | null;
@@ -65,6 +63,8 @@ export interface RunningSandbox {
 	notes: string[];
 	/** Resolves once, when the sandbox is no more; never rejects. */
 	exited: Promise<SandboxExit>;
+	/** How it stands now: at work, halted with all that runs in it, or its engine can't be asked. */
+	condition(): Promise<'running' | 'paused' | 'unknown'>;
 	/** Last lines of stdout and stderr of the runner, oldest first, at most `maxLines`. */
 	logs(maxLines: number): Promise<string[]>;
 	/** Asks, then kills after `graceMs`; resolves when nothing of it runs. Safe to call twice. */
