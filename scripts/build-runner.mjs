@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bundleForSandbox } from './runner-bundle.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const outfile = join(root, 'docker', 'agent-ws-client.js');
@@ -29,7 +30,8 @@ const fingerprint = () => {
 		...filesUnder(join(root, 'packages', 'runner', 'src')),
 		...filesUnder(join(root, 'packages', 'protocol', 'src')),
 		...packages.map((name) => join(root, 'node_modules', name, 'package.json')),
-		fileURLToPath(import.meta.url)
+		fileURLToPath(import.meta.url),
+		join(root, 'scripts', 'runner-bundle.mjs')
 	];
 	for (const path of inputs) hash.update(`${relative(root, path)}\0`).update(readFileSync(path));
 	return hash.digest('hex');
@@ -48,33 +50,9 @@ const wanted = fingerprint();
 if (isCurrent(wanted)) {
 	console.log('runner: nothing changed');
 } else {
-	const { build } = await import('esbuild');
-	const result = await build({
-		absWorkingDir: root,
-		entryPoints: ['packages/runner/src/main.ts'],
-		bundle: true,
-		platform: 'node',
-		target: 'node20',
-		format: 'esm',
-		minify: true,
-		legalComments: 'eof',
-		// zod says that it has no side effects; taken at its word, esbuild leaves out the start of its modules.
-		ignoreAnnotations: true,
-		// Packages in the bundle are CommonJS in part and ask for Node's modules with `require`.
-		banner: {
-			js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);"
-		},
-		// Native speed-ups of ws that are not installed: it does without.
-		external: ['bufferutil', 'utf-8-validate'],
-		logLevel: 'warning',
-		write: false
-	});
-	const [output] = result.outputFiles;
-	if (!output) throw new Error('esbuild gave no file');
+	const text = await bundleForSandbox('packages/runner/src/main.ts');
 	// In one step: a sandbox may be starting with the file that is there.
-	writeFileSync(`${outfile}.new`, `${output.text}\n${MARK}${wanted}\n`);
+	writeFileSync(`${outfile}.new`, `${text}\n${MARK}${wanted}\n`);
 	renameSync(`${outfile}.new`, outfile);
-	console.log(
-		`runner: built ${relative(root, outfile)}, ${Math.round(output.contents.length / 1024)} KiB`
-	);
+	console.log(`runner: built ${relative(root, outfile)}, ${Math.round(text.length / 1024)} KiB`);
 }

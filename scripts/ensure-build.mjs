@@ -16,6 +16,7 @@ const SOURCES = [
 	'adapter',
 	'scripts/build.mjs',
 	'scripts/build-runner.mjs',
+	'scripts/runner-bundle.mjs',
 	'package.json',
 	'package-lock.json',
 	'svelte.config.js',

@@ -7,21 +7,11 @@ import { expect, test } from '@playwright/test';
 import type { Session } from '../../packages/protocol/src/session.ts';
 import { TestApp } from '../support/app.ts';
 import { tempFolder } from '../support/git-fixture.ts';
+import { seeded } from '../support/seeded.ts';
 import { atRest, ended, makeRepo, untilSandboxesFit, violations } from '../support/lifecycle.ts';
 
 const SEED = Number(process.env.SEED ?? 20_261_123);
 const ROUNDS = Number(process.env.ROUNDS ?? 12);
-
-/** mulberry32: small, and the same everywhere. */
-const seeded = (seed: number) => {
-	let state = seed >>> 0;
-	return (): number => {
-		state = (state + 0x6d2b79f5) >>> 0;
-		let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-		mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-		return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-	};
-};
 
 const COMMANDS = [
 	'start',

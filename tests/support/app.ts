@@ -38,15 +38,18 @@ export const until = async <T>(
 export class TestApp {
 	readonly home: string;
 	readonly env: Record<string, string>;
+	/** The folder whose `build` is run: the project's, or a changed copy of it. */
+	root: string;
 	origin = '';
 	/** The link that signs a browser in. */
 	link = '';
 	output = '';
 	#child: ChildProcess | null = null;
 
-	constructor(env: Record<string, string> = {}) {
+	constructor(env: Record<string, string> = {}, root = ROOT) {
 		this.home = mkdtempSync(join(tmpdir(), 'am-home-'));
 		this.env = env;
+		this.root = root;
 	}
 
 	get workspace(): string {
@@ -61,14 +64,25 @@ export class TestApp {
 		return this.#child?.pid ?? 0;
 	}
 
+	get isRunning(): boolean {
+		return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null;
+	}
+
+	/** Starts it and comes back when it serves. */
 	async start(): Promise<this> {
+		this.launch();
+		return this.whenReady();
+	}
+
+	/** Starts it and does not wait. */
+	launch(): void {
 		mkdirSync(this.home, { recursive: true });
 		const keep = ['PATH', 'LANG', 'TMPDIR', 'DOCKER_HOST', 'NODE_EXTRA_CA_CERTS'];
 		const inherited = Object.fromEntries(
 			keep.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []))
 		);
 		const child = spawn(process.execPath, ['build'], {
-			cwd: ROOT,
+			cwd: this.root,
 			stdio: ['ignore', 'pipe', 'pipe'],
 			env: {
 				...inherited,
@@ -83,9 +97,13 @@ export class TestApp {
 		for (const stream of [child.stdout, child.stderr]) {
 			stream.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
 		}
+	}
+
+	async whenReady(): Promise<this> {
+		const child = this.#child;
 		this.link = await until(
 			async () => {
-				if (child.exitCode !== null) throw new Error(`the app ended: ${this.output}`);
+				if (child?.exitCode !== null) throw new Error(`the app ended: ${this.output}`);
 				return /ready:\s+(http\S+)/.exec(this.output)?.[1];
 			},
 			'the app’s link',
