@@ -4,6 +4,7 @@
  */
 import WebSocket from 'ws';
 import type { SessionEvent } from '../../packages/protocol/src/events.ts';
+import { PROTOCOL_VERSION } from '../../packages/protocol/src/protocol-version.ts';
 import type { TestApp } from '../support/app.ts';
 import type { SeenEvent, ViewerEvidence } from './checker.ts';
 import { eventHash } from './event-hash.ts';
@@ -111,7 +112,9 @@ export class ProgramViewer {
 		if (!followed || this.#ws?.readyState !== WebSocket.OPEN) return;
 		const afterSeq = followed.after === null ? undefined : followed.cursor;
 		const payload = { type: 'subscribe.session', sessionId, afterSeq };
-		this.#ws.send(JSON.stringify({ v: 1, kind: 'subscribe', sessionId: null, payload }));
+		this.#ws.send(
+			JSON.stringify({ v: PROTOCOL_VERSION, kind: 'subscribe', sessionId: null, payload })
+		);
 	}
 
 	#take({ sessionId, payload }: Frame): void {
