@@ -19,7 +19,7 @@ const BROWSER = /^(?!node:)(?!pg$|drizzle-orm|dockerode|pino|ws$|undici)/;
 /** The parts that know one thing each and never each other; only composers bring them together. */
 const PEERS = ['db', 'git', 'github', 'model', 'sandbox', 'door'];
 
-const COMPOSERS = ['sessions', 'repos', 'health'];
+const COMPOSERS = ['sessions', 'repos', 'health', 'backup'];
 
 /** @type {Layer[]} */
 export const LAYERS = [
@@ -32,7 +32,7 @@ export const LAYERS = [
 
 	{
 		name: 'base',
-		path: /^src\/lib\/server\/((config[\w-]*|logger|project-root)\.ts|db\/database-url\.ts)$/,
+		path: /^src\/lib\/server\/((config[\w-]*|logger|process-stat|project-root)\.ts|db\/database-url\.ts)$/,
 		mayImport: ['protocol', 'domain']
 	},
 	{
@@ -150,6 +150,11 @@ export const RESTRICTED = [
 		module: /^dockerode$/,
 		only: /^src\/lib\/server\/runner\/sandbox\/docker[\w-]*\.ts$/,
 		why: 'the Docker engine is reached through its driver'
+	},
+	{
+		module: /^pg$/,
+		only: /^src\/lib\/server\/db\/(client|manager-lease|lease-table|migrate|event-log|embedded-postgres-connect|backup-[\w-]+)\.ts$/,
+		why: 'whoever writes goes through openDatabase, whose connections are fenced'
 	},
 	{
 		module: /^(pg|drizzle-orm)(\/|$)/,

@@ -65,7 +65,7 @@ async function openAppDatabase() {
 
 /** @param {string} url */
 async function migrate(url) {
-	const migrated = await migrateDatabase({ url });
+	const migrated = await migrateDatabase({ url, fence: null });
 	if (!migrated.ok) return migrated.error;
 	const { applied } = migrated.value;
 	say(

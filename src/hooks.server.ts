@@ -6,9 +6,10 @@ import type { WireError } from '@agent-manager/protocol/errors.ts';
 import { redirect, type Handle, type HandleServerError, type ServerInit } from '@sveltejs/kit';
 import { wireError } from '#lib/domain/errors.ts';
 import { checkCredentials } from '#lib/server/access/credentials.ts';
-import { checkOrigin } from '#lib/server/access/origin-policy.ts';
+import { checkOrigin, type OriginPolicy } from '#lib/server/access/origin-policy.ts';
 import { refuse } from '#lib/server/api/answer.ts';
-import { getApp, startApp, type App } from '#lib/server/app.ts';
+import { getApp, getStandby, startApp, type App } from '#lib/server/app.ts';
+import type { Standby } from '#lib/server/app-standby.ts';
 
 export const init: ServerInit = async () => {
 	await startApp();
@@ -55,15 +56,32 @@ const withHeaders = (response: Response, pathname: string): Response => {
 	return response;
 };
 
+const checkSource = (policy: OriginPolicy, { method, headers }: Request): WireError | null =>
+	checkOrigin(policy, {
+		method,
+		host: headers.get('host'),
+		origin: headers.get('origin'),
+		fetchSite: headers.get('sec-fetch-site')
+	});
+
+/** The pages' shell, and from the API who leads: it holds nothing that needs a sign-in. */
+const answerAsStandby = async (
+	{ originPolicy, refusal }: Standby,
+	{ event, resolve }: Parameters<Handle>[0]
+): Promise<Response> => {
+	const { request, url } = event;
+	const refused = checkSource(originPolicy(), request);
+	const isPage = request.method === 'GET' && !isApi(url.pathname);
+	const response = refused || !isPage ? refuse(refused ?? refusal) : await resolve(event);
+	return withHeaders(response, url.pathname);
+};
+
 export const handle: Handle = async ({ event, resolve }) => {
+	const standby = getStandby();
+	if (standby) return answerAsStandby(standby, { event, resolve });
 	const app = getApp();
 	const { request, url } = event;
-	const refused = checkOrigin(app.originPolicy(), {
-		method: request.method,
-		host: request.headers.get('host'),
-		origin: request.headers.get('origin'),
-		fetchSite: request.headers.get('sec-fetch-site')
-	});
+	const refused = checkSource(app.originPolicy(), request);
 	if (refused) return withHeaders(refuse(refused), url.pathname);
 	if (url.pathname === '/sign-in') signInByLink(app, event);
 	if (!OPEN_PATHS.has(url.pathname) && !isSignedIn(app, event)) {

@@ -54,7 +54,10 @@ export class World {
 	static async open(seed: number, env: Record<string, string> = {}): Promise<World> {
 		const folder = mkdtempSync(join(tmpdir(), 'am-fault-'));
 		const stage = await makeStage(join(folder, 'stage'));
-		const app = new TestApp({ SANDBOX_DRIVER: 'bubblewrap', LOG_LEVEL: 'warn', ...env }, stage);
+		const app = new TestApp(
+			{ SANDBOX_DRIVER: 'bubblewrap', LOG_LEVEL: 'warn', ...env },
+			{ root: stage }
+		);
 		const world = new World(folder, app, seed);
 		const repo = join(folder, 'repo');
 		makeRepo(repo);

@@ -11,7 +11,7 @@ import type { Repo } from '@agent-manager/protocol/repo.ts';
 import type { Session } from '@agent-manager/protocol/session.ts';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 120_000;
 const POLL_MS = 50;
 
 export interface ApiAnswer {
@@ -46,8 +46,9 @@ export class TestApp {
 	output = '';
 	#child: ChildProcess | null = null;
 
-	constructor(env: Record<string, string> = {}, root = ROOT) {
-		this.home = mkdtempSync(join(tmpdir(), 'am-home-'));
+	/** `home`: of another one, for a second manager of the same workspace. */
+	constructor(env: Record<string, string> = {}, { root = ROOT, home = '' } = {}) {
+		this.home = home === '' ? mkdtempSync(join(tmpdir(), 'am-home-')) : home;
 		this.env = env;
 		this.root = root;
 	}
@@ -72,6 +73,29 @@ export class TestApp {
 	async start(): Promise<this> {
 		this.launch();
 		return this.whenReady();
+	}
+
+	/** Starts it where another one leads, and waits until it says so. */
+	async startAsStandby(): Promise<this> {
+		this.launch();
+		this.origin = await this.#untilSaid(/This one, at (http\S+), waits/, 'that it waits');
+		return this;
+	}
+
+	/** Halts it, as a machine that has no time for it. */
+	freeze(): void {
+		this.#child?.kill('SIGSTOP');
+	}
+
+	thaw(): void {
+		this.#child?.kill('SIGCONT');
+	}
+
+	/** How it ended: its exit code, or the signal. */
+	async ended(): Promise<number | NodeJS.Signals | null> {
+		const child = this.#child;
+		if (child && this.isRunning) await new Promise((resolve) => child.once('exit', resolve));
+		return child?.exitCode ?? child?.signalCode ?? null;
 	}
 
 	/** Starts it and does not wait. */
@@ -100,17 +124,21 @@ export class TestApp {
 	}
 
 	async whenReady(): Promise<this> {
-		const child = this.#child;
-		this.link = await until(
-			async () => {
-				if (child?.exitCode !== null) throw new Error(`the app ended: ${this.output}`);
-				return /ready:\s+(http\S+)/.exec(this.output)?.[1];
-			},
-			'the app’s link',
-			START_TIMEOUT_MS
-		);
+		this.link = await this.#untilSaid(/ready:\s+(http\S+)/, 'the app’s link');
 		this.origin = new URL(this.link).origin;
 		return this;
+	}
+
+	#untilSaid(words: RegExp, what: string): Promise<string> {
+		return until(
+			async () => {
+				const said = words.exec(this.output)?.[1];
+				if (!said && !this.isRunning) throw new Error(`the app ended: ${this.output}`);
+				return said;
+			},
+			what,
+			START_TIMEOUT_MS
+		);
 	}
 
 	/** Ends the app as a power cut would: nothing is said to it. */

@@ -13,6 +13,7 @@ import {
 	type EmbeddedPostgres
 } from '../../src/lib/server/db/embedded-postgres.ts';
 import { migrateDatabase } from '../../src/lib/server/db/migrate.ts';
+import { unfenced } from './unfenced.ts';
 
 export interface TestDatabase {
 	url: string;
@@ -36,7 +37,7 @@ export async function testDatabase(options: { empty?: boolean } = {}): Promise<T
 	const template = options.empty === true ? 'template0' : TEMPLATE;
 	await query(server.url, `create database ${name} template ${template}`);
 	const url = urlFor(server.url, name);
-	const { db, pool, close } = openDatabase({ url });
+	const { db, pool, close } = openDatabase({ url, fence: unfenced });
 	return {
 		url,
 		db,
@@ -73,7 +74,7 @@ async function makeTemplate(serverUrl: string): Promise<void> {
 		const unfinished = `${TEMPLATE}_unfinished`;
 		await client.query(`drop database if exists ${unfinished} with (force)`);
 		await client.query(`create database ${unfinished} template template0`);
-		const migrated = await migrateDatabase({ url: urlFor(serverUrl, unfinished) });
+		const migrated = await migrateDatabase({ url: urlFor(serverUrl, unfinished), fence: null });
 		if (!migrated.ok) throw new Error(migrated.error.message);
 		await client.query(`alter database ${unfinished} rename to ${TEMPLATE}`);
 	} finally {

@@ -66,6 +66,7 @@ export const errorCodeSchema = z.enum([
 	// the rest
 	'starting_up',
 	'shutting_down',
+	'not_leader',
 	'not_supported',
 	'internal'
 ]);

@@ -115,6 +115,7 @@ export const ERROR_TABLE: Record<ErrorCode, ErrorRow> = {
 	github_rate_limited: row(503, 'warning', 'Wait a few minutes.'),
 	starting_up: row(503, 'info', 'Wait a moment and try again.'),
 	shutting_down: row(503, 'info', 'Wait until the app is back.'),
+	not_leader: row(503, 'info', 'Open the address of the manager that leads.'),
 	not_supported: row(400, 'warning'),
 	internal: row(500, 'error', 'This is a bug. The log of the app has the details.')
 };

@@ -1,9 +1,9 @@
-/** The app's database: embedded or external, held by one manager, migrated, and shut down in order. */
+/** The app's database: embedded or external, led by one manager, migrated, and shut down in order. */
 import { join } from 'node:path';
 import type { Config } from './config.ts';
 import { openDatabase, waitForDatabase, type Database } from './db/client.ts';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from './db/embedded-postgres.ts';
-import { acquireManagerLock } from './db/manager-lock.ts';
+import { takeManagerLease, type Leader, type ManagerLease } from './db/manager-lease.ts';
 import { migrateDatabase } from './db/migrate.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import { fail, ok, type Result } from '#lib/domain/result.ts';
@@ -11,18 +11,26 @@ import type { Logger } from './logger.ts';
 
 export interface AppDatabase {
 	db: Database;
+	/** Called before each effect outside of the database; rejects unless we certainly lead. */
+	confirmLease: ManagerLease['confirm'];
 	stop(): Promise<void>;
 }
 
 export interface AppDatabaseOptions {
 	config: Config;
 	logger: Logger;
-	/** Who we are, for a second manager that finds the database taken. */
-	self: string;
+	/** Id of our workspace. */
+	instance: string;
+	/** Where we are, for a manager that finds the database taken. */
+	address: string;
 	/** For the person at the terminal. */
 	say: (text: string) => void;
-	/** Another manager has taken over: nothing may be written any more. */
-	onLost: (holder: string) => void;
+	/** Another manager leads: we wait. */
+	onStandby: (leader: Leader) => void;
+	/** Another manager has taken over: nothing may be done any more. */
+	onLost: () => void;
+	/** Ends the wait. */
+	signal: AbortSignal;
 }
 
 const startServer = async ({
@@ -88,21 +96,35 @@ const keepRunning = (embedded: EmbeddedPostgres) => {
 export const startDatabase = async (
 	options: AppDatabaseOptions
 ): Promise<Result<AppDatabase, WireError>> => {
-	const { logger, self, onLost } = options;
+	const { logger, instance, address, onStandby, onLost, signal } = options;
 	const server = await startServer(options);
 	if (!server.ok) return server;
 	const { url, embedded } = server.value;
-	const lock = await acquireManagerLock({ url, self, onLost });
-	if (!lock.ok) return lock;
-	const migrated = await migrateDatabase({ url });
+	const keeper = embedded && keepRunning(embedded);
+	const stopServer = async (): Promise<void> => {
+		keeper?.stop();
+		await embedded?.stop({ unlessInUse: true });
+	};
+	const taken = await takeManagerLease({
+		...{ url, instance, address, onStandby, onLost, signal },
+		holder: `pid ${process.pid} at ${address}`,
+		onAway: () => keeper?.revive()
+	});
+	if (!taken.ok) {
+		await stopServer();
+		return taken;
+	}
+	const lease = taken.value;
+	const migrated = await migrateDatabase({ url, fence: lease });
 	if (!migrated.ok) {
-		await lock.value.release();
+		await lease.release();
+		await stopServer();
 		return fail(migrated.error);
 	}
 	let stopping = false;
-	const keeper = embedded && keepRunning(embedded);
 	const { db, close } = openDatabase({
 		url,
+		fence: lease,
 		onConnectionError: (error) => {
 			if (stopping) return;
 			logger.warn({ err: error }, 'a database connection broke');
@@ -111,12 +133,12 @@ export const startDatabase = async (
 	});
 	return ok({
 		db,
+		confirmLease: () => lease.confirm(),
 		async stop() {
 			stopping = true;
-			keeper?.stop();
 			await close();
-			await lock.value.release();
-			await embedded?.stop({ unlessInUse: true });
+			await lease.release();
+			await stopServer();
 		}
 	});
 };

@@ -6,6 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createUpstreamResolver } from './model/upstream.ts';
+import { createGuards } from './app-guards.ts';
 import { createSandboxes } from './app-sandboxes.ts';
 import { describeConfig, loadConfig, type Config } from './config.ts';
 import { readDotEnv, readFileIfThere } from './config-process.ts';
@@ -80,6 +81,8 @@ async function checkSandboxes(config: Config, tools: BackportTools): Promise<Che
 		const drivers = createSandboxes({
 			config: { ...config, workspaceRoot: scratch },
 			logger: createLogger({ level: 'silent', pretty: false }),
+			// A look changes nothing, so it needs no lease.
+			guards: createGuards(() => Promise.resolve()),
 			onChange: () => undefined
 		});
 		const checked = await Promise.all(

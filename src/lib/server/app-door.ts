@@ -1,6 +1,7 @@
 /** What is behind each session's door: its runner, the model, the way out to allowed hosts. */
 import { homedir } from 'node:os';
 import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
+import type { Guards } from './app-guards.ts';
 import type { Config } from './config.ts';
 import type { Database } from './db/client.ts';
 import { insertModelCall } from './db/model-calls.ts';
@@ -19,6 +20,7 @@ export interface AppDoorOptions {
 	config: Config;
 	db: Database;
 	logger: Logger;
+	guards: Guards;
 	/** Asked late: sessions are made with the door in hand. */
 	sessions: () => AppSessions;
 }
@@ -28,7 +30,8 @@ export interface AppDoor {
 	upstream: UpstreamResolver;
 }
 
-export const createAppDoor = ({ config, db, logger, sessions }: AppDoorOptions): AppDoor => {
+export const createAppDoor = (options: AppDoorOptions): AppDoor => {
+	const { config, db, logger, guards, sessions } = options;
 	const upstream = createUpstreamResolver({
 		setting: config.modelUpstream,
 		env: process.env,
@@ -85,5 +88,5 @@ export const createAppDoor = ({ config, db, logger, sessions }: AppDoorOptions):
 				)
 		}
 	});
-	return { door, upstream };
+	return { door: guards.door(door), upstream };
 };

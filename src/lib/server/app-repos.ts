@@ -4,6 +4,7 @@ import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { RepoId } from '@agent-manager/protocol/ids.ts';
 import { latestOnly } from '#lib/domain/latest-only.ts';
 import type { Result } from '#lib/domain/result.ts';
+import type { Guards } from './app-guards.ts';
 import type { AppSessions } from './app-sessions.ts';
 import type { Config } from './config.ts';
 import type { Database } from './db/client.ts';
@@ -26,6 +27,7 @@ export interface AppReposOptions {
 	db: Database;
 	hub: Hub;
 	logger: Logger;
+	guards: Guards;
 	/** Asked late: sessions are made with git in hand. */
 	sessions: () => AppSessions;
 }
@@ -42,8 +44,8 @@ export interface AppRepos {
 const now = (): Date => new Date();
 
 export const createAppRepos = (options: AppReposOptions): AppRepos => {
-	const { config, db, hub, logger, sessions } = options;
-	const git = createGit();
+	const { config, db, hub, logger, guards, sessions } = options;
+	const git = guards.git(createGit());
 	const policy = { allowGitHosts: config.allowGitHosts };
 	const credentials = createGithubCredentials();
 	const github = createGithubRepositories(createGithubClient({ credentials }));

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import type { Guards } from './app-guards.ts';
 import type { Config } from './config.ts';
 import type { Logger } from './logger.ts';
 import { findProjectRoot } from './project-root.ts';
@@ -13,6 +14,7 @@ import { connectDocker, createDockerDriver } from './runner/sandbox/docker.ts';
 export interface AppSandboxesOptions {
 	config: Config;
 	logger: Logger;
+	guards: Guards;
 	onChange: () => void;
 }
 
@@ -33,21 +35,24 @@ const findClaude = (): string => {
 	return 'claude';
 };
 
-export const createSandboxes = ({ config, logger, onChange }: AppSandboxesOptions): Drivers => {
+export const createSandboxes = (options: AppSandboxesOptions): Drivers => {
+	const { config, logger, guards, onChange } = options;
 	const root = findProjectRoot();
 	const dockerFolder = join(root, 'docker');
 	const engine = connectDocker();
 	const extraCa = process.env.NODE_EXTRA_CA_CERTS ?? '';
 	return createDrivers({
 		wish: config.sandboxDriver,
-		docker: createDockerDriver({ image: config.containerImage, logger, engine }),
-		bubblewrap: createBubblewrapDriver({
-			stateDirectory: join(config.workspaceRoot, 'sandboxes'),
-			runnerBundlePath: join(dockerFolder, 'agent-ws-client.js'),
-			claudePath: findClaude(),
-			nodePath: process.execPath,
-			logger
-		}),
+		docker: guards.driver(createDockerDriver({ image: config.containerImage, logger, engine })),
+		bubblewrap: guards.driver(
+			createBubblewrapDriver({
+				stateDirectory: join(config.workspaceRoot, 'sandboxes'),
+				runnerBundlePath: join(dockerFolder, 'agent-ws-client.js'),
+				claudePath: findClaude(),
+				nodePath: process.execPath,
+				logger
+			})
+		),
 		buildImage: (onLine) =>
 			buildImage({
 				engine,

@@ -17,6 +17,8 @@ import { createAppDoor } from './app-door.ts';
 import { createAppRepos, type AppRepos } from './app-repos.ts';
 import { createSandboxes } from './app-sandboxes.ts';
 import { createSessions, type AppSessions } from './app-sessions.ts';
+import { createGuards } from './app-guards.ts';
+import { notLeader, type Standby } from './app-standby.ts';
 import type { Config } from './config.ts';
 import { formatConfigProblems, loadProcessConfig } from './config-process.ts';
 import { isTransient } from './db/connection-errors.ts';
@@ -80,6 +82,9 @@ const APP = Symbol.for('agent-manager.app');
 const LISTENING = Symbol.for('agent-manager.listening');
 const UPGRADE = Symbol.for('agent-manager.upgrade');
 const SHUTDOWN = Symbol.for('agent-manager.shutdown');
+const STANDBY = Symbol.for('agent-manager.standby');
+/** Of a manager that has lost its lease; services start it again, then as the one that waits. */
+const LOST_EXIT_CODE = 75;
 
 /** A start that can't go on: shown without a stack, with what to do about it. */
 class StartError extends Error {
@@ -137,17 +142,19 @@ interface Parts {
 	drivers: ReturnType<typeof createSandboxes>;
 }
 
-const createParts = async (config: Config, logger: Logger, database: AppDatabase) => {
+const createParts = async (
+	config: Config,
+	logger: Logger,
+	database: AppDatabase,
+	instance: string
+) => {
 	const { db } = database;
-	const { workspaceRoot } = config;
 	const hub = createHub();
-	const [instance, secret] = await Promise.all([
-		readInstance(workspaceRoot),
-		loadSecret(workspaceRoot, 'secret')
-	]);
-	const drivers = createSandboxes({ config, logger, onChange: () => undefined });
-	const door = createAppDoor({ config, db, logger, sessions: () => sessions });
-	const repos = createAppRepos({ config, db, hub, logger, sessions: () => sessions });
+	const secret = await loadSecret(config.workspaceRoot, 'secret');
+	const guards = createGuards(database.confirmLease);
+	const drivers = createSandboxes({ config, logger, guards, onChange: () => undefined });
+	const door = createAppDoor({ config, db, logger, guards, sessions: () => sessions });
+	const repos = createAppRepos({ config, db, hub, logger, guards, sessions: () => sessions });
 	const sessions: AppSessions = createSessions({
 		config,
 		db,
@@ -161,7 +168,7 @@ const createParts = async (config: Config, logger: Logger, database: AppDatabase
 		remoteFor: repos.remoteFor,
 		onCounts: (repoId: RepoId) => repos.publish(repoId)
 	});
-	return { hub, instance, parts: { database, repos, sessions, door, drivers } satisfies Parts };
+	return { hub, parts: { database, repos, sessions, door, drivers } satisfies Parts };
 };
 
 const stopParts = async ({ database, sessions, door, repos }: Parts): Promise<void> => {
@@ -191,27 +198,41 @@ const loadConfig = (): Config => {
 	});
 };
 
-const start = async (): Promise<App> => {
+interface StartOptions {
+	onStandby: (standby: Standby) => void;
+	signal: AbortSignal;
+}
+
+const start = async ({ onStandby, signal }: StartOptions): Promise<App> => {
 	const config = loadConfig();
 	const logger = createLogger({ level: config.logLevel, pretty: process.stdout.isTTY });
 	const listening = readListening(config);
+	const policy = originPolicy(listening.host, listening.port, config.allowedOrigins);
+	const instance = await readInstance(config.workspaceRoot);
+	let endEffects = (): void => undefined;
 	const database = orStop(
 		await startDatabase({
-			config,
-			logger,
-			say,
-			self: `pid ${process.pid} at ${listening.origin}`,
-			onLost: (holder) => {
-				logger.fatal({ holder }, 'another manager has taken over this database: ending');
-				process.kill(process.pid, 'SIGTERM');
+			...{ config, logger, say, instance, signal },
+			address: listening.origin,
+			onStandby: (leader) => {
+				const refusal = notLeader(leader, listening.origin);
+				say(`\n  ${refusal.message}\n  ${refusal.hint}\n`);
+				setWebSocketEdge({ refusal });
+				onStandby({ originPolicy: () => policy, refusal });
+			},
+			onLost: () => {
+				// At once and without order, as after `kill -9`: what is ours no more is not touched.
+				logger.fatal('another manager has taken over this database: ending');
+				endEffects();
+				process.exit(LOST_EXIT_CODE);
 			}
 		})
 	);
 	const token = config.auth === 'none' ? null : await loadSecret(config.workspaceRoot, 'token');
-	const { hub, instance, parts } = await createParts(config, logger, database);
+	const { hub, parts } = await createParts(config, logger, database, instance);
 	const { sessions, repos, drivers, door } = parts;
+	endEffects = () => repos.git.endAll();
 	const credentials = token === null ? null : createCredentials(token, instance);
-	const policy = originPolicy(listening.host, listening.port, config.allowedOrigins);
 	await repos.service.recover();
 	await sessions.manager.boot();
 	setWebSocketEdge({
@@ -257,17 +278,64 @@ const start = async (): Promise<App> => {
 	};
 };
 
-/** Starts the app once for this process; a hot reload in development finds the one that runs. */
-export const startApp = async (): Promise<App> => {
-	shared[APP] ??= start();
-	const app = await (shared[APP] as Promise<App>);
+interface Starting {
+	app: Promise<App>;
+	/** Resolves when it turns out that another manager leads. */
+	standby: Promise<void>;
+	/** Ends the app, or the wait to become it. */
+	stop: () => Promise<void>;
+}
+
+const begin = (): Starting => {
+	const abort = new AbortController();
+	let isWaiting = false;
+	let app!: Promise<App>;
+	const standby = new Promise<void>((resolve) => {
+		const onStandby = (found: Standby): void => {
+			isWaiting = true;
+			shared[STANDBY] = found;
+			resolve();
+		};
+		app = start({ onStandby, signal: abort.signal });
+	});
+	app.then(
+		(started) => {
+			running = started;
+			shared[STANDBY] = undefined;
+		},
+		(cause: unknown) => {
+			// Nobody awaits a start that goes on after the pages are served.
+			if (!isWaiting || abort.signal.aborted) return;
+			const { message, hint } = cause as Partial<StartError>;
+			process.stderr.write(`\nAgent Manager could not take over.\n${message}\n${hint ?? ''}\n`);
+			process.exit(1);
+		}
+	);
+	const stop = async (): Promise<void> => {
+		abort.abort();
+		const started = await app.catch(() => null);
+		await started?.stop();
+	};
+	return { app, standby, stop };
+};
+
+/**
+ * Starts the app once for this process, or begins to wait for the manager that leads; a hot reload in
+ * development finds the one that runs.
+ */
+export const startApp = async (): Promise<void> => {
+	shared[APP] ??= begin();
+	const starting = shared[APP] as Starting;
 	shared[UPGRADE] = handleUpgrade;
-	shared[SHUTDOWN] = () => app.stop();
-	running = app;
-	return app;
+	const app = await Promise.race([starting.app, starting.standby]);
+	shared[SHUTDOWN] = starting.stop;
+	if (app) running = app;
 };
 
 let running: App | null = null;
+
+/** null: this manager leads. */
+export const getStandby = (): Standby | null => (shared[STANDBY] as Standby | undefined) ?? null;
 
 /** The app that `startApp` started. */
 export const getApp = (): App => {

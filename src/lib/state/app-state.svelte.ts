@@ -15,16 +15,27 @@ import { ThemeChoice } from './theme.svelte.ts';
 const socketUrl = (): string =>
 	`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`;
 
+export interface LeaderInfo {
+	/** In words. */
+	holder: string;
+	address: string;
+}
+
+const leaderOf = ({ code, details }: WireError): LeaderInfo | null => {
+	if (code !== 'not_leader') return null;
+	return { holder: String(details?.holder ?? ''), address: String(details?.address ?? '') };
+};
+
 const fetchAbout = (): Promise<Result<About, WireError>> => callApi<About>('/api/about');
 
-/** How often the page looks at an image that is being built. */
-const BUILD_POLL_MS = 3_000;
+/** How often the page looks at an image that is being built, or at a standby. */
+const ABOUT_POLL_MS = 3_000;
 
 export class AppState {
 	readonly connection = new Connection({
 		url: socketUrl,
 		checkSignedIn: async () => {
-			const about = await fetchAbout();
+			const about = await this.#askAbout();
 			return about.ok || about.error.code !== 'unauthorized';
 		}
 	});
@@ -34,6 +45,8 @@ export class AppState {
 	readonly shell = new Shell();
 	about = $state.raw<About | null>(null);
 	signedOut = $state(false);
+	/** Set while the server is a standby: who leads instead. */
+	leader = $state.raw<LeaderInfo | null>(null);
 	#aboutTimer: ReturnType<typeof setTimeout> | undefined;
 
 	readonly needsYou = $derived(
@@ -74,11 +87,19 @@ export class AppState {
 		};
 	}
 
-	async #loadAbout(): Promise<void> {
+	async #askAbout(): Promise<Result<About, WireError>> {
 		const about = await fetchAbout();
+		this.leader = about.ok ? null : leaderOf(about.error);
+		return about;
+	}
+
+	/** Again and again while it changes by itself. */
+	async #loadAbout(): Promise<void> {
+		const about = await this.#askAbout();
 		if (about.ok) this.about = about.value;
 		const building = this.about?.imageBuild?.state === 'building';
-		if (building) this.#aboutTimer = setTimeout(() => void this.#loadAbout(), BUILD_POLL_MS);
+		if (building || this.leader)
+			this.#aboutTimer = setTimeout(() => void this.#loadAbout(), ABOUT_POLL_MS);
 	}
 }
 

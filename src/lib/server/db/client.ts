@@ -10,6 +10,7 @@ import { wireError } from '#lib/domain/errors.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import { databaseErrorMessage, errorCodeOf, isTransient } from './connection-errors.ts';
 import { redactUrl } from './database-url.ts';
+import type { Fence } from './manager-lease.ts';
 
 export type Database = NodePgDatabase;
 /** What `db.transaction` gives to its callback. */
@@ -22,6 +23,8 @@ const OLDEST_SERVER_VERSION = 150000;
 
 export interface DatabaseOptions {
 	url: string;
+	/** Lets each connection in, so that whatever goes through here is fenced. */
+	fence: Fence;
 	/** Shown in `pg_stat_activity`. */
 	applicationName?: string;
 	maxConnections?: number;
@@ -59,7 +62,9 @@ export function openDatabase(options: DatabaseOptions): OpenDatabase {
 		keepAlive: true,
 		statement_timeout: STATEMENT_TIMEOUT_MS,
 		lock_timeout: LOCK_TIMEOUT_MS,
-		idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS
+		idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
+		// Waited for, though its type does not say so; a client that is refused is not handed out.
+		onConnect: ((client) => options.fence.join(client)) as (client: pg.ClientBase) => void
 	});
 	const report = (error: Error): void => options.onConnectionError?.(error);
 	pool.on('error', report);

@@ -24,6 +24,7 @@ import {
 	type EmbeddedPostgresOptions
 } from './embedded-postgres.ts';
 import { isAlive, isPostmasterOf } from './embedded-postgres-process.ts';
+import { unfenced } from '../../../../tests/support/unfenced.ts';
 
 const isRoot = process.geteuid?.() === 0;
 const NOBODY = 65_534;
@@ -144,7 +145,7 @@ describe('the embedded database', () => {
 
 	it('comes back when the server is killed, under the same pool', async () => {
 		const server = await start();
-		const { pool, close } = openDatabase({ url: server.url });
+		const { pool, close } = openDatabase({ url: server.url, fence: unfenced });
 		await pool.query('create table t as select 1 as n');
 		process.kill(server.pid, 'SIGKILL');
 		const { rows } = await withRetry(() => pool.query('select n from t'), {
@@ -156,7 +157,7 @@ describe('the embedded database', () => {
 
 	it('leaves a server that others use, when asked to', async () => {
 		const server = await start();
-		const { pool, close } = openDatabase({ url: server.url });
+		const { pool, close } = openDatabase({ url: server.url, fence: unfenced });
 		await pool.query('select 1');
 		expect(await server.stop({ unlessInUse: true })).toBe(false);
 		await close();

@@ -7,6 +7,7 @@ import {
 } from '../../../../tests/support/external-postgres.ts';
 import { openDatabase, waitForDatabase, withRetry } from './client.ts';
 import { migrateDatabase } from './migrate.ts';
+import { unfenced } from '../../../../tests/support/unfenced.ts';
 
 const [binaries] = findExternalBinaries();
 
@@ -21,7 +22,7 @@ if (binaries === undefined) {
 		afterAll(() => server.close());
 
 		it('takes all migrations', async () => {
-			const result = await migrateDatabase({ url: server.url });
+			const result = await migrateDatabase({ url: server.url, fence: null });
 			expect(result).toMatchObject({ ok: true, value: { applied: expect.any(Number) } });
 			expect(await waitForDatabase({ url: server.url, onWaiting: () => undefined })).toEqual({
 				ok: true
@@ -32,6 +33,7 @@ if (binaries === undefined) {
 			const errors: Error[] = [];
 			const { db, pool, close } = openDatabase({
 				url: server.url,
+				fence: unfenced,
 				onConnectionError: (error) => errors.push(error)
 			});
 			try {

@@ -12,7 +12,7 @@ describe('migrateDatabase', () => {
 
 	it('applies everything once, however many start at once, and nothing again', async () => {
 		const results = await Promise.all(
-			[1, 2, 3, 4].map(() => migrateDatabase({ url: database.url }))
+			[1, 2, 3, 4].map(() => migrateDatabase({ url: database.url, fence: null }))
 		);
 		const counts = results.map((result) =>
 			result.ok ? result.value.applied : result.error.message
@@ -23,7 +23,7 @@ describe('migrateDatabase', () => {
 			sql`select to_regclass('public.sessions') is not null as there`
 		);
 		expect(rows[0]?.there).toBe(true);
-		expect(await migrateDatabase({ url: database.url })).toEqual({
+		expect(await migrateDatabase({ url: database.url, fence: null })).toEqual({
 			ok: true,
 			value: { applied: 0 }
 		});
@@ -33,7 +33,7 @@ describe('migrateDatabase', () => {
 		await database.db.execute(
 			sql`insert into drizzle.__drizzle_migrations (hash, created_at) values ('later', 99999999999999)`
 		);
-		const result = await migrateDatabase({ url: database.url });
+		const result = await migrateDatabase({ url: database.url, fence: null });
 		expect(result).toMatchObject({
 			ok: false,
 			error: { code: 'database_unreachable', message: expect.stringContaining('newer version') }
@@ -45,7 +45,7 @@ describe('migrateDatabase', () => {
 		const client = await database.pool.connect();
 		try {
 			await client.query('select pg_advisory_lock(4201760311)');
-			const result = await migrateDatabase({ url: database.url, waitMs: 100 });
+			const result = await migrateDatabase({ url: database.url, fence: null, waitMs: 100 });
 			expect(result).toMatchObject({
 				ok: false,
 				error: { code: 'database_unreachable', hint: expect.stringContaining('Another program') }

@@ -14,9 +14,13 @@ import { wireError } from '#lib/domain/errors.ts';
 import { findProjectRoot } from '#lib/server/project-root.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import { databaseErrorMessage, errorCodeOf } from './connection-errors.ts';
+import { FencedError } from './lease-table.ts';
+import type { Fence } from './manager-lease.ts';
 
 export interface MigrateOptions {
 	url: string;
+	/** The manager's; null for the command by hand, which may run beside one: migrations only expand. */
+	fence: Fence | null;
 	/** Folder of the migrations; the project's `drizzle/` when left out. */
 	migrationsFolder?: string;
 	/** How long to wait for another manager that migrates. */
@@ -46,6 +50,7 @@ export async function migrateDatabase(
 	client.on('error', () => undefined);
 	try {
 		await client.connect();
+		await options.fence?.join(client);
 		await setLockTimeout(client, options.waitMs ?? 60_000);
 		await client.query('select pg_advisory_lock($1)', [ADVISORY_LOCK]);
 		await setLockTimeout(client, options.tableLockMs ?? 5_000);
@@ -99,6 +104,7 @@ async function newestApplied(db: NodePgDatabase): Promise<number | null> {
 }
 
 function describe(error: unknown): WireError {
+	if (error instanceof FencedError) return error.wire;
 	const message = databaseErrorMessage(error);
 	if (errorCodeOf(error) === LOCK_NOT_AVAILABLE) {
 		return wireError('database_unreachable', `The database could not be migrated: ${message}`, {

@@ -61,6 +61,8 @@ export interface Git {
 	readonly usesProxy: boolean;
 	/** The address that ssh would connect to for a host name, by the person's own configuration. */
 	sshHostName(host: string): Promise<string | null>;
+	/** Kills whatever runs, at once. */
+	endAll(): void;
 }
 
 export interface GitOptions {
@@ -132,7 +134,8 @@ const runToEnd = (
 	program: string,
 	args: readonly string[],
 	env: Record<string, string>,
-	run: Omit<GitRun, 'args' | 'what'>
+	run: Omit<GitRun, 'args' | 'what'>,
+	running: Set<ChildProcess>
 ): Promise<Ended> =>
 	new Promise((resolve) => {
 		const child = spawn(program, args, {
@@ -141,6 +144,7 @@ const runToEnd = (
 			detached: true,
 			stdio: [run.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe']
 		});
+		running.add(child);
 		const limits = watchLimits(child, run);
 		const maxBytes = run.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES;
 		const chunks: Buffer[] = [];
@@ -163,6 +167,7 @@ const runToEnd = (
 		});
 		const finish = (exitCode: number | null): void => {
 			limits.clear();
+			running.delete(child);
 			const stdout = Buffer.concat(chunks).toString('utf8');
 			resolve({ exitCode, stdout, stderr: head + tail, stopped: limits.reason(), spawnError });
 		};
@@ -201,6 +206,7 @@ const PROXY_VARIABLES = ['https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY']
 export const createGit = (options: GitOptions = {}): Git => {
 	const from = options.env ?? process.env;
 	const program = options.program ?? 'git';
+	const running = new Set<ChildProcess>();
 	return {
 		locks: createKeyedMutex(),
 		usesProxy: PROXY_VARIABLES.some((name) => from[name]),
@@ -216,15 +222,19 @@ export const createGit = (options: GitOptions = {}): Git => {
 				...(run.gitDir === undefined ? [] : [`--git-dir=${run.gitDir}`]),
 				...(run.workTree === undefined ? [] : [`--work-tree=${run.workTree}`])
 			];
-			const ended = await runToEnd(program, [...place, ...run.args], env, run);
+			const ended = await runToEnd(program, [...place, ...run.args], env, run, running);
 			const accepted = ended.exitCode === 0 || run.acceptExitCodes?.includes(ended.exitCode ?? -1);
 			if (!accepted || ended.stopped !== null) return fail(describeFailure(ended, run));
 			return ok({ exitCode: ended.exitCode ?? 0, stdout: ended.stdout, stderr: ended.stderr });
 		},
 		async sshHostName(host) {
 			const env = { PATH: from.PATH ?? '', HOME: from.HOME ?? '', LC_ALL: 'C' };
-			const ended = await runToEnd('ssh', ['-G', '--', host], env, { timeoutMs: 5_000 });
+			const limits = { timeoutMs: 5_000 };
+			const ended = await runToEnd('ssh', ['-G', '--', host], env, limits, running);
 			return /^hostname (\S+)$/m.exec(ended.stdout)?.[1] ?? null;
+		},
+		endAll: () => {
+			for (const child of running) killGroup(child, 'SIGKILL');
 		}
 	};
 };

@@ -20,9 +20,17 @@ export interface WebSocketEdge {
 	services: BrowserServices;
 }
 
+/** Everybody is told the same. */
+export interface ClosedEdge {
+	refusal: WireError;
+}
+
 /** On `globalThis`, because hot reload in development loads this module anew. */
 const EDGE = Symbol.for('agent-manager.websocket');
-const shared = globalThis as unknown as Record<symbol, WebSocketEdge | null | undefined>;
+const shared = globalThis as unknown as Record<
+	symbol,
+	WebSocketEdge | ClosedEdge | null | undefined
+>;
 
 const server = new WebSocketServer({
 	noServer: true,
@@ -31,7 +39,7 @@ const server = new WebSocketServer({
 });
 
 /** Sets what upgrades are answered with; null while the app stops. */
-export const setWebSocketEdge = (edge: WebSocketEdge | null): void => {
+export const setWebSocketEdge = (edge: WebSocketEdge | ClosedEdge | null): void => {
 	shared[EDGE] = edge;
 };
 
@@ -66,6 +74,7 @@ const checkUpgrade = ({ policy, credentials }: WebSocketEdge, req: IncomingMessa
 export function handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
 	const edge = shared[EDGE];
 	if (!edge) return refuseUpgrade(socket, wireError('starting_up', 'The app is not ready.'));
+	if ('refusal' in edge) return refuseUpgrade(socket, edge.refusal);
 	const refused = checkUpgrade(edge, req);
 	if (refused) return refuseUpgrade(socket, refused);
 	server.handleUpgrade(req, socket, head, (ws) => new BrowserConnection(ws, edge.services));

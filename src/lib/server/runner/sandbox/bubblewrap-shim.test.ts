@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { currentBootId, liveInit, liveShim, parseStat, readExit } from './bubblewrap-shim.ts';
+import { currentBootId, parseStat } from '#lib/server/process-stat.ts';
+import { liveInit, liveShim, readExit } from './bubblewrap-shim.ts';
 
 describe('parseStat', () => {
 	it('reads a name with spaces and brackets', () => {

@@ -15,6 +15,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { currentBootId, parseStat, statOf, type ProcessStat } from '#lib/server/process-stat.ts';
 import type { SandboxExit } from './driver.ts';
 
 /**
@@ -109,33 +110,6 @@ export const readRecord = (folder: string): SandboxRecord | null => {
 		return null;
 	}
 };
-
-interface ProcessStat {
-	pid: number;
-	parent: number;
-	/** In clock ticks since boot; with the pid it names one process for good. */
-	startTime: string;
-	zombie: boolean;
-	/** Halted by a signal or a debugger. */
-	stopped: boolean;
-}
-
-/** Parses a line of `/proc/PID/stat`; the name in it may hold spaces and brackets. */
-export const parseStat = (line: string): ProcessStat | null => {
-	const end = line.lastIndexOf(')');
-	const pid = Number(line.slice(0, line.indexOf(' ')));
-	const fields = line.slice(end + 2).split(' ');
-	const [status, parent] = fields;
-	const startTime = fields[19];
-	if (end < 0 || !Number.isInteger(pid) || pid < 1 || !startTime) return null;
-	const zombie = status === 'Z' || status === 'X';
-	const stopped = status === 'T' || status === 't';
-	return { pid, parent: Number(parent), startTime, zombie, stopped };
-};
-
-const statOf = (pid: number): ProcessStat | null => parseStat(readOr(`/proc/${pid}/stat`, ''));
-
-export const currentBootId = (): string => readOr('/proc/sys/kernel/random/boot_id', '').trim();
 
 /** The shim's pid while it is that very process, otherwise null. */
 export const liveShim = (folder: string, bootId: string): number | null => {
