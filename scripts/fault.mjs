@@ -6,6 +6,7 @@
  *   --only NAMES    of the figures, separated by commas; an unknown one lists them
  *   --seed N        the schedule of a run again; each run prints its own
  *   --kills N       how often the manager is killed (1000)
+ *   --deaths N      how many sandboxes are ended to ask for the cause (200)
  *   --minutes N     stop killing after that long, and judge what there is
  */
 import { spawn } from 'node:child_process';

@@ -224,6 +224,24 @@ describe('a runner at the door', () => {
 		}
 	});
 
+	it('shows viewers that its agent is held up, until it goes on or comes back', async () => {
+		const shown = (): boolean[] =>
+			signals
+				.flatMap((signal) => (signal.type === 'session' ? [signal.session.heldUp] : []))
+				.filter((heldUp, index, all) => heldUp !== all[index - 1]);
+		const first = await TestRunner.connect();
+		await first.hear('welcome');
+		first.say({ kind: 'held_up', heldUp: true });
+		first.say({ kind: 'held_up', heldUp: false });
+		first.say({ kind: 'held_up', heldUp: true });
+		first.records(1);
+		await first.hear('ack');
+		expect(shown()).toEqual([true, false, true]);
+		const second = await TestRunner.connect();
+		await second.hear('welcome');
+		expect((await log.find(sessionId))?.heldUp).toBe(false);
+	});
+
 	it('shows pieces to viewers only after the record that they follow', async () => {
 		const runner = await TestRunner.connect();
 		await runner.hear('welcome');

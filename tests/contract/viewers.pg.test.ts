@@ -218,6 +218,29 @@ describe('subscribe.session', () => {
 		await viewer.until(() => text() === 'one two three');
 	});
 
+	it('is sent a backlog once, however slowly it reads, and asks for nothing again', async () => {
+		await store(400, 20_000);
+		const viewer = new Viewer();
+		/** As a client that keeps to the protocol: a head above what it has means to subscribe again. */
+		let newest = 0;
+		let asked = 0;
+		viewer.ws.on('message', (data) => {
+			const { payload } = JSON.parse((data as Buffer).toString()) as Frame;
+			if (payload.type === 'event') newest = payload.event.seq as number;
+			if (payload.type !== 'heartbeat' || payload.head <= newest) return;
+			asked += 1;
+			void viewer.subscribe({ afterSeq: newest });
+		});
+		await viewer.subscribe({ afterSeq: 0 });
+		await viewer.until(() => viewer.seqs.length >= 50);
+		viewer.ws.pause();
+		await store(10);
+		viewer.ws.resume();
+		await viewer.until(() => viewer.seqs.includes(410));
+		expect(asked).toBe(0);
+		expect(viewer.seqs).toEqual(Array.from({ length: 410 }, (_, index) => index + 1));
+	});
+
 	it('leaves nothing behind after much coming and going', async () => {
 		await store(3);
 		const viewer = new Viewer();

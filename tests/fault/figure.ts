@@ -13,6 +13,8 @@ export interface Row {
 export interface FigureOptions {
 	seed: number;
 	kills: number;
+	/** How many sandboxes are ended to ask for the cause. */
+	deaths: number;
 	/** In ms of `performance.now()`; null: no limit. */
 	endAt: number | null;
 	/** Progress for a person. */

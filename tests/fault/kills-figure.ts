@@ -23,6 +23,7 @@ export const killsFigure: Figure = {
 			const verdict = await world.check();
 			tellViolations(verdict.violations, say);
 			const others = Object.entries(result.others).map(([what, count]) => `${count} × ${what}`);
+			for (const failed of result.failedStarts) say(failed);
 			say(`${result.whileStarting} of the kills while it started; besides: ${others.join(', ')}`);
 			return [
 				{
@@ -30,6 +31,12 @@ export const killsFigure: Figure = {
 					goal: '0 lost, 0 twice, 0 out of order, in the database and at every viewer',
 					measured: describeVerdict(verdict),
 					ok: verdict.violations.length === 0
+				},
+				{
+					figure: 'starts of it that gave up',
+					goal: 'none',
+					measured: String(result.failedStarts.length),
+					ok: result.failedStarts.length === 0
 				}
 			];
 		} finally {

@@ -17,6 +17,8 @@ export interface KillsResult {
 	/** Kills of a manager that did not serve yet. */
 	whileStarting: number;
 	others: Record<string, number>;
+	/** Starts that gave up by themselves, in the app's words. */
+	failedStarts: string[];
 }
 
 export const startLoad = async (world: World, light: number, real: number): Promise<void> => {
@@ -68,11 +70,18 @@ export const killManager = async (
 	options: { kills: number; endAt: number | null; onKill: (done: number) => void }
 ): Promise<KillsResult> => {
 	const { app, random } = world;
-	const result: KillsResult = { kills: 0, whileStarting: 0, others: {} };
+	const result: KillsResult = {
+		kills: 0,
+		whileStarting: 0,
+		others: {},
+		failedStarts: []
+	};
+	await app.kill();
 	/** How long a start took lately: kills while starting are spread over it. */
 	let startMs = 1_500;
-	const oneLife = async (): Promise<void> => {
-		if (!app.isRunning) app.launch();
+	/** False when it ended before anybody killed it. */
+	const oneLife = async (): Promise<boolean> => {
+		app.launch();
 		const begun = performance.now();
 		if (random() < 0.5) {
 			await delay(random() * startMs);
@@ -86,13 +95,19 @@ export const killManager = async (
 		}
 		const broken = random() < 0.25 ? await breakSomething(world) : null;
 		if (broken) result.others[broken] = (result.others[broken] ?? 0) + 1;
+		if (!app.isRunning) return false;
 		await app.kill();
+		return true;
 	};
 	const isOver = (): boolean =>
 		result.kills >= options.kills || performance.now() > (options.endAt ?? Infinity);
 	while (!isOver()) {
-		await oneLife();
-		result.kills += 1;
+		const killed = await oneLife().catch((error: unknown) => {
+			if (app.isRunning) throw error;
+			return false;
+		});
+		if (killed) result.kills += 1;
+		else result.failedStarts.push(app.output.trim());
 		options.onKill(result.kills);
 	}
 	await app.start();

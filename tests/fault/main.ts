@@ -2,17 +2,26 @@
 import { parseArgs } from 'node:util';
 import { formatCells } from '../../bench/table.ts';
 import type { Figure, Row } from './figure.ts';
+import { adoptionFigure } from './adoption-figure.ts';
+import { causesFigure } from './causes-figure.ts';
 import { controlsFigure } from './controls-figure.ts';
 import { killsFigure } from './kills-figure.ts';
 import { restartsFigure } from './restarts-figure.ts';
 
-const FIGURES: readonly Figure[] = [controlsFigure, restartsFigure, killsFigure];
+const FIGURES: readonly Figure[] = [
+	controlsFigure,
+	restartsFigure,
+	adoptionFigure,
+	causesFigure,
+	killsFigure
+];
 
 const { values } = parseArgs({
 	options: {
 		only: { type: 'string' },
 		seed: { type: 'string', default: process.env.SEED ?? String(Date.now() % 1_000_000_000) },
 		kills: { type: 'string', default: '1000' },
+		deaths: { type: 'string', default: '200' },
 		minutes: { type: 'string' }
 	}
 });
@@ -37,12 +46,19 @@ const verdict = ({ ok }: Row): string => (ok === null ? '–' : ok ? 'ok' : 'MIS
 
 const seed = Number(values.seed);
 const endAt = values.minutes === undefined ? null : begun + Number(values.minutes) * 60_000;
+const options = {
+	seed,
+	kills: Number(values.kills),
+	deaths: Number(values.deaths),
+	endAt,
+	say
+};
 const rows: Row[] = [];
 say(`seed ${seed}`);
 for (const figure of chosen()) {
 	say(figure.name);
 	try {
-		rows.push(...(await figure.measure({ seed, kills: Number(values.kills), endAt, say })));
+		rows.push(...(await figure.measure(options)));
 	} catch (error) {
 		say((error as Error).stack ?? String(error));
 		const measured = `broke: ${(error as Error).message.split('\n')[0] ?? ''}`;

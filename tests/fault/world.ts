@@ -19,6 +19,12 @@ import type { PageViewer } from './page-viewer.ts';
 import { ProgramViewer } from './program-viewer.ts';
 import { makeStage } from './stage.ts';
 
+/** Sessions of this suite never rest: none shall wait for another. */
+const ENVIRONMENT = {
+	SANDBOX_DRIVER: 'bubblewrap',
+	LOG_LEVEL: 'warn',
+	MAX_RUNNING_SESSIONS: '0'
+};
 const ENDED_MS = 90_000;
 
 export interface WorldSession {
@@ -54,10 +60,7 @@ export class World {
 	static async open(seed: number, env: Record<string, string> = {}): Promise<World> {
 		const folder = mkdtempSync(join(tmpdir(), 'am-fault-'));
 		const stage = await makeStage(join(folder, 'stage'));
-		const app = new TestApp(
-			{ SANDBOX_DRIVER: 'bubblewrap', LOG_LEVEL: 'warn', ...env },
-			{ root: stage }
-		);
+		const app = new TestApp({ ...ENVIRONMENT, ...env }, { root: stage });
 		const world = new World(folder, app, seed);
 		const repo = join(folder, 'repo');
 		makeRepo(repo);

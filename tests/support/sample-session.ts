@@ -32,6 +32,7 @@ export const sampleSession = (over: Partial<Session> = {}): Session => ({
 	error: null,
 	exitCause: null,
 	unresponsive: null,
+	heldUp: false,
 	turns: 1,
 	usage: {
 		inputTokens: 0,

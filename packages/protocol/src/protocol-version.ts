@@ -6,6 +6,7 @@
  * 1: first version.
  * 2: a session says why its sandbox ended (`exitCause`, more causes) and that its runner does not answer
  *    (`unresponsive`); a session that does not answer can be resumed.
+ *    A runner says that its outbox is full (`held_up`), and a session shows it (`heldUp`).
  */
 export const PROTOCOL_VERSION = 2;
 

@@ -79,6 +79,8 @@ export const runnerToManagerSchema = z.discriminatedUnion('kind', [
 		afterN: z.int().min(0),
 		partials: z.array(partialMessageSchema)
 	}),
+	/** The outbox is full and the agent is not read: said when that begins and ends, and after `welcome`. */
+	z.object({ kind: z.literal('held_up'), heldUp: z.boolean() }),
 	/** The command is durable in the sandbox (or its effect is in the outbox). */
 	z.object({ kind: z.literal('command_ack'), num: z.int().min(1) }),
 	/** Answer to `probe`: is a turn open, is a tool at work? */

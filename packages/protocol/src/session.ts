@@ -133,6 +133,8 @@ export const sessionSchema = z.object({
 	exitCause: exitCauseSchema.nullable(),
 	/** Set while a live session's runner does not answer: since when, and how that was found. */
 	unresponsive: z.object({ since: timestampSchema, silence: silenceSchema }).nullable(),
+	/** True while the agent is not read, because what it said before could not be stored yet. */
+	heldUp: z.boolean(),
 	turns: z.int(),
 	usage: sessionUsageSchema,
 	/** Head of the event log. */

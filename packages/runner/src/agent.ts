@@ -42,6 +42,8 @@ export interface AgentDeps {
 	approvals: Approvals;
 	/** A delta, and the record that it must not overtake. */
 	onDelta: (afterN: number, delta: Delta) => void;
+	/** It waits for the outbox, or waits no more. */
+	onHeldUp: (heldUp: boolean) => void;
 	/** The agent goes on under another conversation id. */
 	onConversation: (conversationId: string) => void;
 	newId: () => string;
@@ -156,10 +158,12 @@ export class Agent {
 	async #waitForRoom(): Promise<void> {
 		const room = this.#deps.outbox.room();
 		if (!room) return;
-		const { process, log } = this.#deps;
+		const { process, log, onHeldUp } = this.#deps;
 		log('warn', 'the outbox is full, the agent waits');
 		process.pause();
+		onHeldUp(true);
 		await room;
+		onHeldUp(false);
 		process.resume();
 	}
 

@@ -250,6 +250,20 @@ describe('connection', () => {
 		await door.until(() => door.framesOf('partial').length === 2);
 	});
 
+	it('says that the agent is held up, and again to a manager that has just come', async () => {
+		const told = () => door.framesOf('held_up').map(({ heldUp }) => heldUp);
+		connection.open();
+		await door.until(() => door.framesOf('partial').length === 1);
+		connection.setHeldUp(true);
+		await door.until(() => told().length === 1);
+		await door.kill();
+		await door.open();
+		await door.until(() => told().length === 2);
+		connection.setHeldUp(false);
+		await door.until(() => told().length === 3);
+		expect(told()).toEqual([true, true, false]);
+	});
+
 	it('answers probes and survives frames that are none', async () => {
 		connection.open();
 		await door.until(() => door.framesOf('partial').length === 1);

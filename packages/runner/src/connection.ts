@@ -73,6 +73,7 @@ export class Connection {
 	#watcher: FSWatcher | null = null;
 	/** Deltas were dropped: the manager needs the whole of what is being said. */
 	#deltasMissing = false;
+	#heldUp = false;
 
 	constructor(deps: ConnectionDeps) {
 		this.#deps = deps;
@@ -107,6 +108,12 @@ export class Connection {
 		}
 		if (this.#deltasMissing) this.#sendPartials();
 		else socket.send(JSON.stringify({ kind: 'delta', afterN, deltas }));
+	}
+
+	/** Whether the agent waits for the outbox. Told again after each reconnect. */
+	setHeldUp(heldUp: boolean): void {
+		this.#heldUp = heldUp;
+		if (this.#welcomed) this.#send({ kind: 'held_up', heldUp });
 	}
 
 	/** The command is durable. Lost with the connection; the next `hello` says it again. */
@@ -282,6 +289,7 @@ export class Connection {
 		outbox.ack(frame.ackedN);
 		this.#welcomed = true;
 		this.#sendPartials();
+		if (this.#heldUp) this.#send({ kind: 'held_up', heldUp: true });
 		this.#sender.resendFrom(frame.ackedN + 1);
 		handlers.onWelcome(frame);
 	}

@@ -155,6 +155,7 @@ class RunnerSession {
 			commandLog,
 			approvals: this.approvals,
 			onDelta: deltas.add,
+			onHeldUp: (heldUp) => this.#connection.setHeldUp(heldUp),
 			onConversation: (id) =>
 				saveCurrentConversation(env.sessionFolder, options.conversationId, id),
 			newId: randomUUID,

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Cookies } from '@sveltejs/kit';
 import type { RepoId } from '@agent-manager/protocol/ids.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
@@ -22,6 +23,7 @@ import { notLeader, type Standby } from './app-standby.ts';
 import type { Config } from './config.ts';
 import { formatConfigProblems, loadProcessConfig } from './config-process.ts';
 import { isTransient } from './db/connection-errors.ts';
+import { throughOutages, type OutageOptions } from './db/outage.ts';
 import { createLogger, type Logger } from './logger.ts';
 import type { UpstreamDescription, UpstreamResolver } from './model/upstream.ts';
 import { findProjectRoot } from './project-root.ts';
@@ -233,8 +235,12 @@ const start = async ({ onStandby, signal }: StartOptions): Promise<App> => {
 	const { sessions, repos, drivers, door } = parts;
 	endEffects = () => repos.git.endAll();
 	const credentials = token === null ? null : createCredentials(token, instance);
-	await repos.service.recover();
-	await sessions.manager.boot();
+	const outage: OutageOptions = {
+		onWaiting: (message) => say(`Waiting for the database: ${message}`),
+		pause
+	};
+	await throughOutages(() => repos.service.recover(), outage);
+	await throughOutages(() => sessions.manager.boot(), outage);
 	setWebSocketEdge({
 		policy,
 		credentials,

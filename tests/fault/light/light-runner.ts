@@ -149,10 +149,18 @@ export class LightRunner {
 			const due = Math.floor(((performance.now() - begun) / 1000) * order.rate);
 			for (; spoken < due; spoken += 1) {
 				if (this.#turn === null) continue;
-				await outbox.room();
+				await this.#waitForRoom();
 				this.#say(records.next(outbox.lastN + 1));
 			}
 		}
+	}
+
+	async #waitForRoom(): Promise<void> {
+		const room = this.#parts.outbox.room();
+		if (!room) return;
+		this.#connection.setHeldUp(true);
+		await room;
+		this.#connection.setHeldUp(false);
 	}
 
 	#say({ type, pieces, payload }: LightRecord): void {

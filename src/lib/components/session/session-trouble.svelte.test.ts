@@ -46,3 +46,12 @@ it('lets a person wait for one that does not answer, or restart it; asks again f
 	await screen.rerender({ ...props, session: sampleSession() });
 	expect(restart.query()).toBeNull();
 });
+
+it('says that the agent waits because its words can’t be stored, and no more when they can', async () => {
+	const actions = new SessionActions(acked());
+	const held = (heldUp: boolean) => sampleSession({ status: 'running', waitingFor: null, heldUp });
+	const screen = await render(SessionTrouble, { session: held(true), actions });
+	await expect.element(screen.getByText(/The agent waits/)).toBeVisible();
+	await screen.rerender({ session: held(false) });
+	await expect.element(screen.getByText(/The agent waits/)).not.toBeInTheDocument();
+});

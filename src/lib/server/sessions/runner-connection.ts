@@ -165,6 +165,8 @@ export class RunnerConnection {
 				return this.#gate.push({ ...frame, length }, this.#committedN);
 			case 'partial':
 				return this.#gate.push({ ...frame, length }, this.#committedN);
+			case 'held_up':
+				return this.#setHeldUp(frame.heldUp);
 			case 'command_ack':
 				return void this.#commandTaken(frame.num);
 			case 'probe_result':
@@ -190,6 +192,7 @@ export class RunnerConnection {
 			this.#committedN = cell.position.lastN;
 			this.#send({ kind: 'welcome', v: PROTOCOL_VERSION, ackedN: this.#committedN, agent });
 			this.#feed = this.#makeFeed(hello.lastCommand);
+			this.#setHeldUp(false);
 			onHello();
 			if (cell.position.lastCommand > hello.lastCommand) this.#feed.catchUp();
 		} catch (cause) {
@@ -208,6 +211,13 @@ export class RunnerConnection {
 				logger.warn({ err: cause, sessionId }, 'commands could not be read');
 				ws.close(RUNNER_CLOSE.goingAway, 'try again');
 			}
+		});
+	}
+
+	#setHeldUp(heldUp: boolean): void {
+		const { log, logger, sessionId } = this.#options;
+		log.setHeldUp(sessionId, heldUp).catch((cause: unknown) => {
+			logger.warn({ err: cause, sessionId, heldUp }, 'a full outbox was not shown');
 		});
 	}
 

@@ -194,6 +194,14 @@ export class SessionLog {
 		});
 	}
 
+	/** What is true only now: the runner's outbox is full, or is not any more. */
+	async setHeldUp(sessionId: SessionId, heldUp: boolean): Promise<void> {
+		const entry = await this.#entry(sessionId);
+		if (!entry || entry.cell.heldUp === heldUp) return;
+		entry.cell.heldUp = heldUp;
+		this.#publish(entry.cell);
+	}
+
 	/** Events after `after` as JSON texts with their seq, in order, at most `limit`. */
 	async readAfter(sessionId: SessionId, after: number, limit: number): Promise<TailEntry[]> {
 		const entry = await this.#entry(sessionId);
@@ -312,11 +320,7 @@ export class SessionLog {
 		this.#heads.set(entry.cell.id, position.lastSeq);
 		entry.tail.push(tail);
 		this.#options.hub.publishSession(entry.cell.id, { type: 'head', head: position.lastSeq });
-		if (state !== before) {
-			const session = toSession(entry.cell);
-			this.#options.hub.publishSession(entry.cell.id, { type: 'session', session });
-			this.#options.hub.publishList({ type: 'session', session });
-		}
+		if (state !== before) this.#publish(entry.cell);
 		this.#options.onCommit({
 			cell: entry.cell,
 			before,
@@ -326,6 +330,12 @@ export class SessionLog {
 				command
 			}))
 		});
+	}
+
+	#publish(cell: SessionCell): void {
+		const session = toSession(cell);
+		this.#options.hub.publishSession(cell.id, { type: 'session', session });
+		this.#options.hub.publishList({ type: 'session', session });
 	}
 
 	/** The row is not where memory thinks: somebody else wrote it. */

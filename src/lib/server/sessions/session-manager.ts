@@ -147,6 +147,8 @@ export class SessionManager {
 			onClose: () => {
 				if (runtime.connection !== connection) return;
 				runtime.connection = null;
+				// Whether it still waits is not known any more; it says so when it is back.
+				void log.setHeldUp(sessionId, false).catch(() => undefined);
 				setTimeout(() => void this.#lookForAnswer(runtime, 'lost'), LOST_MS).unref();
 			}
 		});

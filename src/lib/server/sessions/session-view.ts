@@ -13,6 +13,8 @@ export interface SessionCell {
 	position: LogPosition;
 	state: SessionState;
 	updatedAt: Date;
+	/** Its runner's outbox is full. Known as long as it is connected, and in no event: those can't be stored. */
+	heldUp: boolean;
 }
 
 export const toCell = (row: SessionRow): SessionCell => ({
@@ -27,7 +29,8 @@ export const toCell = (row: SessionRow): SessionCell => ({
 	},
 	// A row of an older version of the app lacks what it did not know.
 	state: { ...initialSessionState(), ...row.state },
-	updatedAt: row.updatedAt
+	updatedAt: row.updatedAt,
+	heldUp: false
 });
 
 export const toSession = ({
@@ -36,7 +39,8 @@ export const toSession = ({
 	row,
 	position,
 	state,
-	updatedAt
+	updatedAt,
+	heldUp
 }: SessionCell): Session => ({
 	id,
 	repoId,
@@ -63,6 +67,7 @@ export const toSession = ({
 	error: state.error ?? state.limit,
 	exitCause: state.exitCause,
 	unresponsive: state.unresponsive,
+	heldUp,
 	turns: state.turns,
 	usage: state.usage,
 	head: position.lastSeq,

@@ -57,15 +57,18 @@ export class BrowserConnection implements Viewer {
 		kind: Envelope['kind'],
 		sessionId: SessionId | null,
 		seq: number | null,
-		payloadJson: string,
-		onSent?: () => void
+		payloadJson: string
 	): void {
 		if (!this.#isOpen) return;
 		const ts = this.#services.now().toISOString();
 		const frame =
 			`{"v":${PROTOCOL_VERSION},"kind":"${kind}","sessionId":${sessionId ? `"${sessionId}"` : 'null'},` +
 			`"ts":"${ts}","seq":${seq ?? ++this.#counter},"payload":${payloadJson}}`;
-		this.#ws.send(frame, onSent);
+		this.#ws.send(frame);
+	}
+
+	whenWritten(callback: () => void): void {
+		if (this.#isOpen) this.#ws.ping('', false, callback);
 	}
 
 	send(

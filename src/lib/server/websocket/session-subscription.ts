@@ -69,8 +69,15 @@ export class SessionSubscription {
 		else this.#viewer.refuse(found.error, this.#sessionId, 'snapshot.request');
 	}
 
+	/**
+	 * Names the head to a client that should have everything up to it, so that it notices what it has not.
+	 * To one that is behind it says nothing: what is on its way would be asked for, and sent, twice.
+	 */
 	heartbeat(): void {
+		if (this.#cursor === null || this.#pulling) return;
 		const head = this.#services.log.head(this.#sessionId);
+		// Its wake-up got lost: events say more than their number.
+		if (this.#cursor < head) return void this.#pull();
 		this.#viewer.send('event', this.#sessionId, head, { type: 'heartbeat', head });
 	}
 
@@ -164,7 +171,7 @@ export class SessionSubscription {
 		}
 	}
 
-	/** The last frame's way out of this process is the signal; nothing more is queued until then. */
+	/** A ping's way out of this process, behind all that was sent, is the signal; nothing more is queued until then. */
 	#waitForDrain(): Promise<void> {
 		return new Promise((resolve) => {
 			this.#stall = setTimeout(() => {
@@ -172,9 +179,7 @@ export class SessionSubscription {
 				this.end();
 				resolve();
 			}, STALL_MS);
-			const head = this.#services.log.head(this.#sessionId);
-			const heartbeat = `{"type":"heartbeat","head":${head}}`;
-			this.#viewer.sendJson('event', this.#sessionId, head, heartbeat, () => {
+			this.#viewer.whenWritten(() => {
 				if (this.#stall) clearTimeout(this.#stall);
 				resolve();
 			});

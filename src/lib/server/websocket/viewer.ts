@@ -28,14 +28,15 @@ export interface Viewer {
 		seq: number | null,
 		payload: object
 	): void;
-	/** As `send`, of a payload that is JSON text already. `onSent` runs when it left this process. */
+	/** As `send`, of a payload that is JSON text already. */
 	sendJson(
 		kind: Envelope['kind'],
 		sessionId: SessionId | null,
 		seq: number | null,
-		payloadJson: string,
-		onSent?: () => void
+		payloadJson: string
 	): void;
+	/** Calls back when all that was sent has left this process. */
+	whenWritten(callback: () => void): void;
 	/** Sends an error; `re` names what it is about. */
 	refuse(
 		error: WireError,
