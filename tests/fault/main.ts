@@ -7,12 +7,14 @@ import { causesFigure } from './causes-figure.ts';
 import { controlsFigure } from './controls-figure.ts';
 import { killsFigure } from './kills-figure.ts';
 import { restartsFigure } from './restarts-figure.ts';
+import { startsFigure } from './starts-figure.ts';
 
 const FIGURES: readonly Figure[] = [
 	controlsFigure,
 	restartsFigure,
 	adoptionFigure,
 	causesFigure,
+	startsFigure,
 	killsFigure
 ];
 
