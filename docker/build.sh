@@ -32,6 +32,13 @@ if [ -z "${DOCKER_BUILDKIT:-}" ] && ! docker buildx version >/dev/null 2>&1; the
 	export DOCKER_BUILDKIT=0
 fi
 
+# What the image is made from, so that the app sees when it is not its own any more.
+sources=$({
+	cat Dockerfile agent-entrypoint.sh agent-ws-client.js
+	printf '%s' "$sdk_version"
+} | node -e 'process.stdin.pipe(require("crypto").createHash("sha256")).setEncoding("hex").pipe(process.stdout)')
+
 echo "Building $image with Claude Agent SDK $sdk_version"
-docker build --tag "$image" --build-arg "SDK_VERSION=$sdk_version" "$@" "$context"
+docker build --tag "$image" --build-arg "SDK_VERSION=$sdk_version" \
+	--label "agent-manager.image=$image" --label "agent-manager.sources=$sources" "$@" "$context"
 echo "Built $image"

@@ -10,10 +10,11 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pino from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { buildImage } from '#lib/server/runner/image-build.ts';
+import { ok } from '#lib/domain/result.ts';
+import { buildImage, imageSources } from '#lib/server/runner/image-build.ts';
 import { connectDocker, createDockerDriver } from '#lib/server/runner/sandbox/docker.ts';
 import type { SandboxDriver } from '#lib/server/runner/sandbox/driver.ts';
-import { containerName } from '#lib/server/runner/sandbox/labels.ts';
+import { containerName, IMAGE_LABEL, SOURCES_LABEL } from '#lib/server/runner/sandbox/labels.ts';
 import { sandboxOwner } from '#lib/server/runner/sandbox/sandbox-owner.ts';
 import { ensureDockerEngine, ensureSandboxImage } from '../support/docker-engine.mjs';
 import type { SandboxFixture } from '../support/sandbox-fixture.ts';
@@ -276,15 +277,57 @@ describe('docker driver and its engine', () => {
 			dockerFolder: projectFile('docker'),
 			runnerPackagePath: projectFile('packages/runner/package.json'),
 			extraCaPath: process.env.NODE_EXTRA_CA_CERTS ?? null,
-			networkMode: 'host',
 			onLine: (line) => lines.push(line),
 			signal: AbortSignal.timeout(600_000)
 		});
 		expect(built).toEqual({ ok: true, value: undefined });
 		expect(lines.some((line) => line.startsWith('Step 1/'))).toBe(true);
 		expect(lines.at(-1)).toMatch(/^Successfully tagged/);
+		const labels = async (name: string): Promise<Record<string, string>> =>
+			JSON.parse(await docker('inspect', '-f', '{{json .Config.Labels}}', name));
+		const sources = await imageSources({
+			dockerFolder: projectFile('docker'),
+			runnerPackagePath: projectFile('packages/runner/package.json')
+		});
+		expect(await labels(tag)).toMatchObject({ [IMAGE_LABEL]: tag, [SOURCES_LABEL]: sources });
+		// `docker/build.sh` has made this one.
+		expect(await labels(image)).toMatchObject({ [IMAGE_LABEL]: image, [SOURCES_LABEL]: sources });
 		expect(await docker('rmi', tag)).toContain('Untagged');
 	}, 600_000);
+
+	it('sees when the image was made from other sources, and leaves others’ images alone', async () => {
+		const engine = connectDocker(dockerHost);
+		const outdated = async (name: string, sources: string | null): Promise<boolean> => {
+			const driver = createDockerDriver({
+				...{ image: name, logger, engine },
+				sources: async () => sources
+			});
+			return (await driver.check()).outdated;
+		};
+		expect(await outdated(image, 'of a newer app')).toBe(true);
+		expect(await outdated(image, null)).toBe(false);
+		const own = `made-from-ours:${randomUUID()}`;
+		await docker('tag', image, own);
+		expect(await outdated(own, 'of a newer app')).toBe(false);
+		await docker('rmi', own);
+	});
+
+	it('refuses Docker Desktop in words, before a start waits for a runner in vain', async () => {
+		const engine = connectDocker(dockerHost);
+		const desktop = createDockerDriver({
+			...{ image, logger },
+			engine: {
+				...engine,
+				facts: async (signal) => {
+					const facts = await engine.facts(signal);
+					return facts.ok ? ok({ ...facts.value, operatingSystem: 'Docker Desktop' }) : facts;
+				}
+			}
+		});
+		const { available, problem } = await desktop.check();
+		expect([available, problem?.code]).toEqual([false, 'sandbox_unavailable']);
+		expect(problem?.message).toContain('Docker Desktop');
+	});
 
 	it('tells why a build failed', async () => {
 		const built = await buildImage({

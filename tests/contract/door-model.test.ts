@@ -16,6 +16,7 @@ import { createModelHandler } from '#lib/server/model/model-handler.ts';
 import { createUpstreamResolver } from '#lib/server/model/upstream.ts';
 import type { ModelUsage } from '#lib/server/model/usage.ts';
 import { createDoor, type Door } from '#lib/server/runner/door/door.ts';
+import { startRelay, type Relay } from '../../packages/runner/src/relay.ts';
 import { lastWords, startAgent, type Agent } from '../support/claude-agent.ts';
 
 const SESSION = 'a0000000-0000-4000-8000-000000000000';
@@ -26,6 +27,7 @@ let root: string;
 let door: Door;
 let env: ModelEnvironment;
 let agent: Agent | null;
+let relay: Relay | null;
 let usage: ModelUsage[];
 let failures: WireError[];
 let upstream: Server | null;
@@ -35,6 +37,7 @@ beforeEach(async () => {
 	root = await mkdtemp(join(tmpdir(), 'door-model-'));
 	await mkdir(join(root, 'door'));
 	await mkdir(join(root, 'work'));
+	relay = null;
 	[env, agent, usage, failures, upstream, logged] = [{}, null, [], [], null, ''];
 	const logger = pino({ level: 'trace' }, { write: (line: string) => void (logged += line) });
 	const model = createModelHandler({
@@ -67,6 +70,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
 	agent?.close();
+	relay?.close();
 	await door.closeAll();
 	upstream?.closeAllConnections();
 	upstream?.close();
@@ -75,7 +79,11 @@ afterEach(async () => {
 });
 
 async function start(token = TOKEN): Promise<Agent> {
-	const { port } = await door.listenTcp();
+	relay = await startRelay({
+		door: { folder: join(root, 'door'), socketPath: join(root, 'door', 'door.sock') },
+		...{ token, port: 0 }
+	});
+	const { port } = relay;
 	agent = startAgent({
 		cwd: join(root, 'work'),
 		home: join(root, 'home'),

@@ -15,20 +15,35 @@ const repo = tempFolder('repo');
 let server: ExternalPostgres | null = null;
 let app: TestApp | null = null;
 
+test.beforeAll(async () => {
+	test.skip(!binaries, 'no PostgreSQL of the system’s packages is installed');
+	if (binaries) server = await startExternalPostgres(binaries);
+});
 test.afterAll(async () => {
 	await app?.remove();
 	await server?.close();
 	repo.remove();
 });
 
+test('a database that can never be used ends the start at once, with the way out', async () => {
+	const refused = new TestApp({
+		DATABASE_URL:
+			server?.url.replace('/postgres?', '/ledger?').replace('tester@', 'tester:s3cret@') ?? ''
+	});
+	await expect(refused.start()).rejects.toThrow('the app ended');
+	expect(refused.exitCode).toBe(1);
+	expect(refused.output).toContain('database "ledger" does not exist');
+	expect(refused.output).toContain('Create the database first (`createdb NAME`)');
+	expect(refused.output).not.toContain('s3cret');
+	await refused.remove();
+});
+
 test('a session on an external database, which crashes while it runs', async () => {
-	test.skip(!binaries, 'no PostgreSQL of the system’s packages is installed');
-	if (!binaries) return;
+	if (!server) throw new Error('no server');
 	gitIn(repo.path, 'init', '--quiet', '--initial-branch=main');
 	writeFiles(repo.path, { 'README.md': '# Sums\n' });
 	gitIn(repo.path, 'add', '--all');
 	gitIn(repo.path, 'commit', '--quiet', '-m', 'Begin');
-	server = await startExternalPostgres(binaries);
 	const env = { SANDBOX_DRIVER: 'bubblewrap', DATABASE_URL: server.url };
 	app = new TestApp(env);
 	execFileSync(process.execPath, ['scripts/db.mjs', 'push'], {

@@ -69,6 +69,10 @@ export class TestApp {
 		return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null;
 	}
 
+	get exitCode(): number | null {
+		return this.#child?.exitCode ?? null;
+	}
+
 	/** Starts it and comes back when it serves. */
 	async start(): Promise<this> {
 		this.launch();

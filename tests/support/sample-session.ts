@@ -18,6 +18,7 @@ export const sampleSession = (over: Partial<Session> = {}): Session => ({
 	status: 'waiting',
 	waitingFor: 'input',
 	asleep: false,
+	ending: null,
 	branchName: 'agent/fix-the-login-form-3f2a',
 	baseBranch: 'main',
 	baseCommit: null,

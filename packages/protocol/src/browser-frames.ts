@@ -13,6 +13,7 @@ import {
 	startSessionSchema
 } from './requests.ts';
 import { sessionSchema } from './session.ts';
+import { transcriptCarrySchema } from './transcript-carry.ts';
 
 /**
  * Frames of `/ws`, as JSON text. One envelope in both directions. `seq` of a stored event is the
@@ -89,6 +90,8 @@ export const snapshotPayloadSchema = z.discriminatedUnion('type', [
 		session: sessionSchema,
 		/** The last events up to `head`, oldest first; empty when the client gave `afterSeq`. */
 		events: z.array(sessionEventSchema),
+		/** What stands open before the first of them; null at the log's beginning and without events. */
+		carry: transcriptCarrySchema.nullable(),
 		head: seqSchema,
 		partials: z.array(partialMessageSchema)
 	}),

@@ -3,6 +3,7 @@ import { sessionEventSchema } from './events.ts';
 import { seqSchema } from './ids.ts';
 import { githubRepositorySchema, repoSchema } from './repo.ts';
 import { sessionSchema } from './session.ts';
+import { transcriptCarrySchema } from './transcript-carry.ts';
 
 /** Bodies of the API's 2xx answers. */
 export const repoListSchema = z.object({ repos: z.array(repoSchema) });
@@ -20,11 +21,15 @@ export const sessionDetailSchema = z.object({
 	session: sessionSchema,
 	/** The last 200, oldest first. */
 	events: z.array(sessionEventSchema),
+	/** What stands open before the first of them; null at the log's beginning. */
+	carry: transcriptCarrySchema.nullable(),
 	head: seqSchema
 });
 export const eventPageSchema = z.object({
 	/** In order of `seq`. */
 	events: z.array(sessionEventSchema),
+	/** What stands open before the first of them; null at the log's beginning, and for `after`. */
+	carry: transcriptCarrySchema.nullable(),
 	head: seqSchema,
 	/** More in the direction that was asked for. */
 	hasMore: z.boolean()

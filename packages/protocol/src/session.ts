@@ -112,6 +112,8 @@ export const sessionSchema = z.object({
 	waitingFor: waitingForSchema.nullable(),
 	/** True while the sandbox is put away and the next message wakes it. */
 	asleep: z.boolean(),
+	/** The end that was asked for and is on its way: a finish waits for the open turn. */
+	ending: z.enum(['stop', 'finish', 'purge']).nullable(),
 	/** The full name, such as `agent/fix-login-3f2a`. */
 	branchName: z.string(),
 	baseBranch: z.string(),

@@ -34,7 +34,7 @@ let ends: ConnectionEnd[] = [];
 
 const connect = (changes: Partial<ConnectionDeps> = {}): Connection =>
 	new Connection({
-		door: { kind: 'unix', folder: dirname(door.socketPath), socketPath: door.socketPath },
+		door: { folder: dirname(door.socketPath), socketPath: door.socketPath },
 		token: 'secret',
 		sessionId: 'a3b8a8e6-7a1f-4a3b-8c5e-3f8a8f0c1111',
 		epoch: 4,

@@ -54,10 +54,7 @@ export interface ConnectionDeps {
 	backoffMs?: { first: number; longest: number };
 }
 
-const doorUrl = (door: DoorAddress): string =>
-	door.kind === 'unix'
-		? `ws+unix:${door.socketPath}:/runner`
-		: `ws://${door.host}:${door.port}/runner`;
+const doorUrl = ({ socketPath }: DoorAddress): string => `ws+unix:${socketPath}:/runner`;
 
 export class Connection {
 	readonly #deps: ConnectionDeps;
@@ -149,7 +146,6 @@ export class Connection {
 	/** A manager that was restarted makes a new socket: come at once, do not wait for the backoff. */
 	#watchDoor(): void {
 		const { door } = this.#deps;
-		if (door.kind !== 'unix') return;
 		try {
 			this.#watcher = watch(door.folder, { persistent: false }, () => {
 				if (this.#socket !== null || !this.#retryTimer) return;

@@ -19,7 +19,7 @@ describe('environment', () => {
 		expect(env).toMatchObject({
 			sessionId: 'a3b8a8e6-7a1f-4a3b-8c5e-3f8a8f0c1111',
 			epoch: 3,
-			door: { kind: 'unix', folder: '/s/door', socketPath: '/s/door/door.sock' },
+			door: { folder: '/s/door', socketPath: '/s/door/door.sock' },
 			claudePath: '/opt/claude',
 			relayPort: 0,
 			gitIdentity: null
@@ -27,14 +27,12 @@ describe('environment', () => {
 		expect(env.inherited).toEqual({ PATH: '/bin' });
 	});
 
-	it('takes a door on TCP, and an identity for git', () => {
+	it('takes an identity for git', () => {
 		const env = parseEnvironment({
 			...good,
-			AGENT_MANAGER_DOOR: 'http://host.docker.internal:4005',
 			AGENT_MANAGER_GIT_NAME: 'Agent',
 			AGENT_MANAGER_GIT_EMAIL: 'agent@example.com'
 		});
-		expect(env.door).toEqual({ kind: 'tcp', host: 'host.docker.internal', port: 4005 });
 		expect(env.gitIdentity).toEqual({ name: 'Agent', email: 'agent@example.com' });
 	});
 

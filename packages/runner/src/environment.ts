@@ -6,25 +6,19 @@ import { dirname } from 'node:path';
 import * as z from 'zod';
 import { reachableSocketPath } from './socket-path.ts';
 
-/** Where the door is: a unix socket, or a TCP listener where a socket can't be mounted. */
-export type DoorAddress =
-	| { kind: 'unix'; folder: string; socketPath: string }
-	| { kind: 'tcp'; host: string; port: number };
+/** Where the door is. */
+export interface DoorAddress {
+	folder: string;
+	socketPath: string;
+}
 
 const absolutePath = z.string().startsWith('/').max(4096);
 const portNumber = z.coerce.number().pipe(z.int().min(1).max(65_535));
 
-const doorSchema = z.string().transform((door, context): DoorAddress => {
-	if (door.startsWith('/')) {
-		return { kind: 'unix', folder: dirname(door), socketPath: reachableSocketPath(door) };
-	}
-	const url = URL.canParse(door) ? new URL(door) : null;
-	if (url?.protocol === 'http:' && url.port !== '') {
-		return { kind: 'tcp', host: url.hostname, port: Number(url.port) };
-	}
-	context.addIssue({ code: 'custom', message: 'must be an absolute path or http://host:port' });
-	return z.NEVER;
-});
+const doorSchema = absolutePath.transform((door): DoorAddress => ({
+	folder: dirname(door),
+	socketPath: reachableSocketPath(door)
+}));
 
 const environmentSchema = z.object({
 	AGENT_MANAGER_SESSION: z.uuid().toLowerCase(),

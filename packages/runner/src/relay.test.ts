@@ -27,7 +27,7 @@ beforeEach(async () => {
 	});
 	await door.open();
 	relay = await startRelay({
-		door: { kind: 'unix', folder: dirname(door.socketPath), socketPath: door.socketPath },
+		door: { folder: dirname(door.socketPath), socketPath: door.socketPath },
 		token: 'secret',
 		port: 0
 	});

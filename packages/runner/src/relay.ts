@@ -32,9 +32,6 @@ export const authorizeHead = (bytes: Buffer, token: string): Buffer | null => {
 	return Buffer.concat([bytes.subarray(0, end), header, bytes.subarray(end)]);
 };
 
-const connectDoor = (door: DoorAddress): Socket =>
-	door.kind === 'unix' ? connect(door.socketPath) : connect(door.port, door.host);
-
 /** Connects to the door, waiting for one that is about to come back. Null when it does not, or `gone`. */
 const reachDoor = (
 	door: DoorAddress,
@@ -45,7 +42,7 @@ const reachDoor = (
 		const giveUpAt = performance.now() + patienceMs;
 		const attempt = (): void => {
 			if (gone.aborted) return resolve(null);
-			const socket = connectDoor(door);
+			const socket = connect(door.socketPath);
 			socket.setNoDelay(true);
 			socket.once('connect', () => {
 				socket.removeAllListeners('error');

@@ -64,7 +64,7 @@ export interface SessionState {
 	/** The newest answer came from the demo model, which costs nothing whatever the agent says. */
 	demo: boolean;
 	/** Which end of a session is asked for, while it is on its way. */
-	ending: 'stop' | 'finish' | 'purge' | null;
+	ending: Session['ending'];
 	/** As a person renamed it; null while it is what the first message says. */
 	title: string | null;
 	pinnedAt: string | null;

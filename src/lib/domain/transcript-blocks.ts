@@ -16,6 +16,8 @@ interface BlockBase {
 
 export interface UserBlock extends BlockBase {
 	kind: 'user';
+	seq: number;
+	ts: string;
 	commandId: string;
 	text: string;
 	from: 'person' | 'orchestrator' | 'manager';

@@ -5,10 +5,8 @@
  */
 import { cleanText } from './clean-text.ts';
 import type { UserBlock } from './transcript-blocks.ts';
-import { addBlock, type TranscriptState } from './transcript-state.ts';
+import { addBlock, messageKey, type TranscriptState } from './transcript-state.ts';
 import type { SessionEvent, ManagerEventPayload } from '@agent-manager/protocol/events.ts';
-
-const messageKey = (commandId: string): string => `message:${commandId}`;
 
 export const queueMessage = (
 	state: TranscriptState,

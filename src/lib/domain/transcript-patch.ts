@@ -1,5 +1,5 @@
 /** The change a call makes to a file, as hunks of lines: from the tool's own patch, or its input. */
-import { arrayAt, asArray, numberAt, objectAt, textAt, textsAt } from './loose-json.ts';
+import { arrayAt, asArray, asObject, numberAt, objectAt, textAt, textsAt } from './loose-json.ts';
 import type { ToolBlock } from './transcript-blocks.ts';
 
 export interface PatchLine {
@@ -81,7 +81,10 @@ const replaced = (before: string, after: string): PatchLine[] => {
 
 const fromInput = (tool: ToolBlock): PatchLine[][] => {
 	const { input } = tool;
-	const content = textAt(input, 'content') ?? textAt(input, 'new_source');
+	const content =
+		textAt(input, 'content') ??
+		textAt(input, 'new_source') ??
+		textAt(tool.result?.structured, 'content');
 	if (content !== null) {
 		return [
 			numbered(
@@ -97,10 +100,14 @@ const fromInput = (tool: ToolBlock): PatchLine[][] => {
 		.filter((lines) => lines.length > 0);
 };
 
-/** Null for calls that change no file. */
+/** Null for calls that change no file. A call before the window is known by its result alone. */
 export const patchOf = (tool: ToolBlock): Patch | null => {
-	if (tool.name === null || !editTools.has(tool.name)) return null;
 	const structured = tool.result?.structured;
+	const changes =
+		tool.name === null
+			? Array.isArray(asObject(structured)?.structuredPatch)
+			: editTools.has(tool.name);
+	if (!changes) return null;
 	const hunks = fromStructured(asArray(arrayAt(structured, 'structuredPatch')));
 	const path =
 		textAt(tool.input, 'file_path') ??

@@ -3,6 +3,7 @@
  * transcript is: the lists grow in place, and what a reader gets (`blocksOf`) is copied once for a
  * batch of events. Blocks themselves are never changed in place.
  */
+import type { TranscriptCarry } from '@agent-manager/protocol/transcript-carry.ts';
 import type { Block, Todo, ToolBlock, UserBlock } from './transcript-blocks.ts';
 
 /** Where a block is: in the main conversation (`parent` null) or among the words of a sub-agent. */
@@ -29,13 +30,6 @@ export interface TurnResult {
 	outputTokens: number | null;
 	failed: boolean;
 	interrupted: boolean;
-}
-
-/** What a window needs to know of the events before it. */
-export interface TranscriptCarry {
-	/** The agent's cumulative cost as last told; null when unknown. */
-	totalCostUsd: number | null;
-	todos: Todo[];
 }
 
 export interface TranscriptState {
@@ -71,27 +65,51 @@ export interface TranscriptState {
 	commitsHead: string | null;
 }
 
-export const emptyTranscript = (carry?: TranscriptCarry): TranscriptState => ({
+export const messageKey = (commandId: string): string => `message:${commandId}`;
+
+/** Where the fold of a window begins: at the log's beginning, or with what stands open there. */
+export const emptyTranscript = (carry: TranscriptCarry | null = null): TranscriptState => ({
 	head: 0,
 	blocks: [],
 	spots: new Map(),
 	children: new Map(),
 	dirty: new Set(),
 	removed: new Set(),
-	queued: [],
+	queued: (carry?.queued ?? []).map((message) => ({
+		kind: 'user',
+		key: messageKey(message.commandId),
+		...message,
+		delivery: 'queued'
+	})),
 	storedCounts: new Map(),
 	keysByUuid: new Map(),
 	openTools: new Set(),
 	requestByTool: new Map(),
 	todos: carry?.todos ?? [],
-	turn: null,
+	turn: carry?.turn ? { ...carry.turn, files: new Set(carry.turn.files) } : null,
 	totalCostUsd: carry?.totalCostUsd ?? null,
-	demo: false,
+	demo: carry?.demo ?? false,
 	retryKey: null,
 	compactingSince: null,
 	lastAgentWordAt: null,
-	interruptAsked: false,
+	interruptAsked: carry?.interruptAsked ?? false,
 	commitsHead: null
+});
+
+/** What a window that begins after this state needs to know of it. */
+export const carryOf = (state: TranscriptState): TranscriptCarry => ({
+	turn: state.turn && { ...state.turn, files: [...state.turn.files] },
+	totalCostUsd: state.totalCostUsd,
+	demo: state.demo,
+	interruptAsked: state.interruptAsked,
+	queued: state.queued.map(({ seq, ts, commandId, text, from }) => ({
+		seq,
+		ts,
+		commandId,
+		text,
+		from
+	})),
+	todos: state.todos
 });
 
 /** A copy that can be folded on without changing the original. */

@@ -3,7 +3,7 @@ import type { SessionEvent } from '@agent-manager/protocol/events.ts';
 import { LogWriter, writeStory } from '../../../tests/support/transcript-events.ts';
 import { activityOf } from './transcript-activity.ts';
 import type { Block, ToolBlock } from './transcript-blocks.ts';
-import { blocksOf, emptyTranscript } from './transcript-state.ts';
+import { blocksOf, carryOf, emptyTranscript } from './transcript-state.ts';
 import { foldEvents, foldTranscript } from './transcript.ts';
 
 const blocks = (events: SessionEvent[]): Block[] => blocksOf(foldEvents(events));
@@ -339,7 +339,8 @@ describe('starts and ends', () => {
 		const story = writeStory();
 		const from = story.findIndex((event) => event.type === 'commits.collected');
 		expect(only(story.slice(from), 'turn')[0]?.costUsd).toBeNull();
-		const carried = foldEvents(story.slice(from), { totalCostUsd: 0.04, todos: [] });
+		const before = carryOf(foldEvents([]));
+		const carried = foldEvents(story.slice(from), { ...before, totalCostUsd: 0.04 });
 		const turn = blocksOf(carried).find((block) => block.kind === 'turn');
 		expect(turn).toMatchObject({ kind: 'turn' });
 		expect(turn?.kind === 'turn' ? turn.costUsd : null).toBeCloseTo(0.06);

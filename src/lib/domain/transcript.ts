@@ -4,6 +4,7 @@
  * loaded and all is folded anew. No payload makes it throw: what can't be read is a small card.
  */
 import type { SessionEvent } from '@agent-manager/protocol/events.ts';
+import type { TranscriptCarry } from '@agent-manager/protocol/transcript-carry.ts';
 import { asObject, textAt } from './loose-json.ts';
 import { foldAssistant } from './transcript-assistant.ts';
 import { foldManager } from './transcript-manager.ts';
@@ -12,7 +13,6 @@ import {
 	addBlock,
 	copyTranscript,
 	emptyTranscript,
-	type TranscriptCarry,
 	type TranscriptState
 } from './transcript-state.ts';
 import { systemFold } from './transcript-system.ts';
@@ -72,7 +72,7 @@ export const foldTranscript = (state: TranscriptState, event: SessionEvent): Tra
 /** The state of a window of events, in order of `seq`. */
 export const foldEvents = (
 	events: Iterable<SessionEvent>,
-	carry?: TranscriptCarry
+	carry: TranscriptCarry | null = null
 ): TranscriptState => {
 	const state = emptyTranscript(carry);
 	for (const event of events) foldInto(state, event);

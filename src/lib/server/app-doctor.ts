@@ -105,6 +105,7 @@ async function checkSandboxes(config: Config, tools: BackportTools): Promise<Che
 const NO_DRIVER: DriverCheck = {
 	available: false,
 	limited: false,
+	outdated: false,
 	version: null,
 	problem: null,
 	notes: []

@@ -7,7 +7,7 @@ import type { Config } from './config.ts';
 import type { Logger } from './logger.ts';
 import { findProjectRoot } from './project-root.ts';
 import { createDrivers, type Drivers } from './runner/driver-choice.ts';
-import { buildImage } from './runner/image-build.ts';
+import { buildImage, imageSources } from './runner/image-build.ts';
 import { createBubblewrapDriver } from './runner/sandbox/bubblewrap.ts';
 import { connectDocker, createDockerDriver } from './runner/sandbox/docker.ts';
 
@@ -40,10 +40,20 @@ export const createSandboxes = (options: AppSandboxesOptions): Drivers => {
 	const root = findProjectRoot();
 	const dockerFolder = join(root, 'docker');
 	const engine = connectDocker();
+	const files = { dockerFolder, runnerPackagePath: join(root, 'packages/runner/package.json') };
+	// Those of this app as it was started: files that an upgrade changes meanwhile are the next one's.
+	const sources = imageSources(files);
 	const extraCa = process.env.NODE_EXTRA_CA_CERTS ?? '';
 	return createDrivers({
 		wish: config.sandboxDriver,
-		docker: guards.driver(createDockerDriver({ image: config.containerImage, logger, engine })),
+		docker: guards.driver(
+			createDockerDriver({
+				image: config.containerImage,
+				sources: () => sources,
+				logger,
+				engine
+			})
+		),
 		bubblewrap: guards.driver(
 			createBubblewrapDriver({
 				stateDirectory: join(config.workspaceRoot, 'sandboxes'),
@@ -57,8 +67,7 @@ export const createSandboxes = (options: AppSandboxesOptions): Drivers => {
 			buildImage({
 				engine,
 				image: config.containerImage,
-				dockerFolder,
-				runnerPackagePath: join(root, 'packages/runner/package.json'),
+				...files,
 				extraCaPath: extraCa !== '' && existsSync(extraCa) ? extraCa : null,
 				onLine,
 				signal: AbortSignal.timeout(60 * 60_000)

@@ -4,8 +4,8 @@ import type { DriverKind } from '@agent-manager/protocol/session.ts';
 export interface About {
 	version: string;
 	model: { kind: 'demo' | 'anthropic' | 'custom'; label: string };
-	drivers: { kind: DriverKind; available: boolean; problem: string | null }[];
+	drivers: { kind: DriverKind; available: boolean; outdated: boolean; problem: string | null }[];
 	/** The Docker image on its way; null when it is there or not needed. */
-	imageBuild: { state: 'building' | 'failed'; lastLine: string } | null;
+	imageBuild: { state: 'building' | 'failed'; replaces: boolean; lastLine: string } | null;
 	workspaceRoot: string;
 }

@@ -23,6 +23,9 @@ it.each([
 		},
 		['finish', 'interrupt', 'purge', 'resume', 'stop']
 	],
+	[{ status: 'running', waitingFor: null, ending: 'finish' }, ['interrupt', 'purge', 'stop']],
+	[{ status: 'running', waitingFor: null, ending: 'stop' }, ['purge']],
+	[{ status: 'stopped', waitingFor: null, ending: 'purge' }, []],
 	[{ status: 'error', waitingFor: null }, ['purge', 'resume', 'retry']],
 	[{ status: 'stopped', waitingFor: null }, ['purge', 'resume']],
 	[{ status: 'finished', waitingFor: null }, ['purge', 'resume']]

@@ -12,12 +12,16 @@ type Send = (verb: SessionVerb) => Promise<CommandOutcome>;
 
 /** The verbs that mean something in the session's status. */
 export const verbsFor = (
-	session: Pick<Session, 'status' | 'waitingFor' | 'asleep' | 'unresponsive'>
+	session: Pick<Session, 'status' | 'waitingFor' | 'asleep' | 'unresponsive' | 'ending'>
 ): ReadonlySet<SessionVerb> => {
+	if (session.ending === 'purge') return new Set();
+	if (session.ending === 'stop') return new Set(['purge']);
 	if (session.status === 'error') return new Set(['retry', 'resume', 'purge']);
 	if (!isLive(session)) return new Set(['resume', 'purge']);
-	const verbs = new Set<SessionVerb>(['stop', 'finish', 'purge']);
+	const verbs = new Set<SessionVerb>(['stop', 'purge']);
 	if (session.status === 'running' || session.status === 'waiting') verbs.add('interrupt');
+	if (session.ending !== null) return verbs;
+	verbs.add('finish');
 	const idle = session.status === 'waiting' && session.waitingFor === 'input';
 	if (idle && !session.asleep) verbs.add('sleep');
 	if (session.asleep || session.unresponsive) verbs.add('resume');

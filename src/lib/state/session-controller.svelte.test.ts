@@ -46,6 +46,7 @@ const snapshot = (events: SessionEvent[], head: number, partials: object[] = [])
 		type: 'session',
 		session: sampleSession({ head }),
 		events,
+		carry: null,
 		head,
 		partials
 	});
@@ -148,7 +149,9 @@ describe('older events', () => {
 	it('come before the window', async () => {
 		const controller = open();
 		snapshot(sampleEvents(201, 203), 203);
-		fetchPage.mockResolvedValue(ok({ events: sampleEvents(1, 200), head: 203, hasMore: false }));
+		fetchPage.mockResolvedValue(
+			ok({ events: sampleEvents(1, 200), carry: null, head: 203, hasMore: false })
+		);
 		await controller.loadOlder();
 		expect(fetchPage).toHaveBeenCalledWith(
 			`/api/sessions/${SESSION_ID}/events?before=201&limit=200`
@@ -163,7 +166,7 @@ describe('older events', () => {
 		const controller = open();
 		snapshot(sampleEvents(201, 203), 203);
 		fetchPage.mockResolvedValueOnce(
-			ok({ events: sampleEvents(1, 100), head: 203, hasMore: false })
+			ok({ events: sampleEvents(1, 100), carry: null, head: 203, hasMore: false })
 		);
 		await controller.loadOlder();
 		expect(seqs(controller)).toEqual([201, 202, 203]);
@@ -177,9 +180,11 @@ describe('older events', () => {
 		const controller = open();
 		snapshot(sampleEvents(201, 203), 203);
 		expect((await controller.eventAt(202))?.seq).toBe(202);
-		fetchPage.mockResolvedValueOnce(ok({ events: sampleEvents(7, 7), head: 203, hasMore: true }));
+		fetchPage.mockResolvedValueOnce(
+			ok({ events: sampleEvents(7, 7), carry: null, head: 203, hasMore: true })
+		);
 		expect((await controller.eventAt(7))?.seq).toBe(7);
-		fetchPage.mockResolvedValueOnce(ok({ events: [], head: 203, hasMore: false }));
+		fetchPage.mockResolvedValueOnce(ok({ events: [], carry: null, head: 203, hasMore: false }));
 		expect(await controller.eventAt(8)).toBeNull();
 	});
 });

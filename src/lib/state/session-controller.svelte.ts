@@ -8,9 +8,12 @@ import type { EventPage } from '@agent-manager/protocol/responses.ts';
 import type { PartialMessage } from '@agent-manager/protocol/delta.ts';
 import type { Session } from '@agent-manager/protocol/session.ts';
 import type { SessionEvent } from '@agent-manager/protocol/events.ts';
+import type { TranscriptCarry } from '@agent-manager/protocol/transcript-carry.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import type { PlainCommand } from '#lib/domain/plain-command.ts';
+import { carryOf } from '#lib/domain/transcript-state.ts';
+import { foldEvents } from '#lib/domain/transcript.ts';
 import type { Result } from '#lib/domain/result.ts';
 import { callApi } from './api-client.ts';
 import type { CommandOutcome, Connection, Subscriber } from './connection.svelte.ts';
@@ -47,6 +50,8 @@ export class SessionController {
 	error = $state.raw<WireError | null>(null);
 	/** A contiguous window of the log, oldest first, up to the newest known. */
 	events = $state.raw<SessionEvent[]>([]);
+	/** What stands open before the window; null at the log's beginning. */
+	carry = $state.raw<TranscriptCarry | null>(null);
 	/** Messages that are still being produced; they come after `events`. */
 	partials = $state.raw<PartialMessage[]>([]);
 	loadingOlder = $state(false);
@@ -123,6 +128,7 @@ export class SessionController {
 		// The window may have moved while the page was on its way.
 		if (this.events[0]?.seq === first && page.value.events.at(-1)?.seq === first - 1) {
 			this.events = [...page.value.events, ...this.events];
+			this.carry = page.value.carry;
 		}
 	}
 
@@ -161,6 +167,7 @@ export class SessionController {
 		this.#cursor = 0;
 		this.#queue = [];
 		this.events = [];
+		this.carry = null;
 	}
 
 	#onSnapshot(payload: SnapshotPayload): void {
@@ -177,6 +184,7 @@ export class SessionController {
 		this.#resubscribing = false;
 		if (!this.#windowed) {
 			this.events = payload.events;
+			this.carry = payload.carry;
 			this.#cursor = payload.events.at(-1)?.seq ?? payload.head;
 			this.#windowed = true;
 			this.#settleOutbox(payload.events);
@@ -251,10 +259,16 @@ export class SessionController {
 	}
 
 	#append(added: SessionEvent[]): void {
-		const events = [...this.events, ...added];
-		this.events = events.length > MAX_EVENTS ? events.slice(-KEPT_EVENTS) : events;
+		this.events = [...this.events, ...added];
+		if (this.events.length > MAX_EVENTS) this.#letGo(this.events.length - KEPT_EVENTS);
 		this.#settleOutbox(added);
 		this.caughtUp = true;
+	}
+
+	/** Lets go of the window's oldest events; what they left open goes on. */
+	#letGo(count: number): void {
+		this.carry = carryOf(foldEvents(this.events.slice(0, count), this.carry));
+		this.events = this.events.slice(count);
 	}
 
 	#checkHead(head: number): void {

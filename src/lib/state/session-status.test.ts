@@ -11,10 +11,22 @@ it.each([
 	['stopped', null, 'stopped', false, false, true],
 	['error', null, 'error', false, true, true]
 ] as const)('%s %s: %s', (status, waitingFor, text, live, open, refuses) => {
-	expect(statusText({ status, waitingFor, unresponsive: null })).toBe(text);
+	const session = { status, waitingFor, ending: null, unresponsive: null };
+	expect(statusText(session)).toBe(text);
 	const unresponsive = { since: '2026-11-23T08:00:00.000Z', silence: 'paused' } as const;
-	expect(statusText({ status, waitingFor, unresponsive })).toBe(`${text}, unresponsive`);
+	expect(statusText({ ...session, unresponsive })).toBe(`${text}, unresponsive`);
 	expect(isLive({ status })).toBe(live);
 	expect(isOpen({ status })).toBe(open);
-	expect(messageRefusal({ status }) !== null).toBe(refuses);
+	expect(messageRefusal(session) !== null).toBe(refuses);
+});
+
+it.each([
+	['running', null, 'finish', 'running, finishing after this turn'],
+	['waiting', 'approval', 'finish', 'waiting for approval, finishing after this turn'],
+	['waiting', 'input', 'finish', 'waiting for input, finishing'],
+	['running', null, 'stop', 'running, stopping'],
+	['stopped', null, 'purge', 'stopped, purging']
+] as const)('%s %s with %s on its way: %s', (status, waitingFor, ending, text) => {
+	expect(statusText({ status, waitingFor, ending, unresponsive: null })).toBe(text);
+	expect(messageRefusal({ status, waitingFor, ending })).not.toBeNull();
 });

@@ -10,16 +10,29 @@ const WAITING_FOR_TEXT: Record<WaitingFor, string> = {
 	budget: 'for budget'
 };
 
-type StatusOf = Pick<Session, 'status' | 'waitingFor'>;
+type StatusOf = Pick<Session, 'status' | 'waitingFor' | 'ending'>;
 
 /** What a `waiting` session waits for, such as `for approval`; empty for other statuses. */
-export const waitingText = ({ status, waitingFor }: StatusOf): string =>
+export const waitingText = ({
+	status,
+	waitingFor
+}: Pick<Session, 'status' | 'waitingFor'>): string =>
 	status === 'waiting' && waitingFor ? WAITING_FOR_TEXT[waitingFor] : '';
 
-/** The status in words, such as `waiting for approval` or `running, unresponsive`. */
+/** The end that is on its way, such as `finishing after this turn`; empty while none is. */
+export const endingText = ({ status, waitingFor, ending }: StatusOf): string => {
+	if (ending === null) return '';
+	if (ending === 'stop') return 'stopping';
+	if (ending === 'purge') return 'purging';
+	const inTurn = status === 'running' || (status === 'waiting' && waitingFor !== 'input');
+	return inTurn ? 'finishing after this turn' : 'finishing';
+};
+
+/** The status in words, such as `waiting for approval` or `running, unresponsive, stopping`. */
 export const statusText = (session: StatusOf & Pick<Session, 'unresponsive'>): string =>
-	`${session.status} ${waitingText(session)}`.trim() +
-	(session.unresponsive ? ', unresponsive' : '');
+	[`${session.status} ${waitingText(session)}`.trim()]
+		.concat(session.unresponsive ? 'unresponsive' : [], endingText(session) || [])
+		.join(', ');
 
 /** Statuses with a live sandbox, or with one that the next message wakes. */
 const LIVE: ReadonlySet<SessionStatus> = new Set(['starting', 'running', 'waiting']);
@@ -31,7 +44,12 @@ export const isOpen = (session: Pick<Session, 'status'>): boolean =>
 	isLive(session) || session.status === 'error';
 
 /** Why a message cannot be sent now, with the way out; null when it can. */
-export const messageRefusal = ({ status }: Pick<Session, 'status'>): string | null => {
+export const messageRefusal = (session: StatusOf): string | null => {
+	const { status, ending } = session;
+	if (ending === 'purge') return 'This session is being purged.';
+	if (ending !== null) {
+		return `This session is ${endingText(session)}. Resume it then to go on with the same conversation.`;
+	}
 	switch (status) {
 		case 'stopped':
 		case 'finished':

@@ -6,11 +6,12 @@
 import { SvelteSet } from 'svelte/reactivity';
 import type { PartialMessage } from '@agent-manager/protocol/delta.ts';
 import type { SessionEvent } from '@agent-manager/protocol/events.ts';
+import type { TranscriptCarry } from '@agent-manager/protocol/transcript-carry.ts';
 import { EMPTY_TRANSCRIPT_HASH, extendTranscriptHash } from '#lib/domain/canonical-json.ts';
 import { activityOf } from '#lib/domain/transcript-activity.ts';
 import type { Activity, Block, Todo } from '#lib/domain/transcript-blocks.ts';
 import { unstoredPartials, withLiveBlocks } from '#lib/domain/transcript-partials.ts';
-import { blocksOf, emptyTranscript, type TranscriptCarry } from '#lib/domain/transcript-state.ts';
+import { blocksOf, emptyTranscript } from '#lib/domain/transcript-state.ts';
 import { foldEvents, foldInto } from '#lib/domain/transcript.ts';
 
 /** Runs a task when the page has nothing better to do. Returns how to call it off. */
@@ -38,7 +39,7 @@ export class TranscriptController {
 	blocks = $state.raw<Block[]>([]);
 	todos = $state.raw<Todo[]>([]);
 	activity = $state.raw<Activity>({ kind: 'idle' });
-	/** When the open turn began, ISO 8601; null between turns or when that is before the window. */
+	/** When the open turn began, ISO 8601; null between turns. */
 	turnStartedAt = $state.raw<string | null>(null);
 	interruptAsked = $state(false);
 	/** Trails the events: computed when the page is idle. */
@@ -51,7 +52,7 @@ export class TranscriptController {
 	readonly #whenIdle: WhenIdle;
 	#events: SessionEvent[] = [];
 	#partials: PartialMessage[] = [];
-	#carry: TranscriptCarry | undefined;
+	#carry: TranscriptCarry | null = null;
 	#state = emptyTranscript();
 	#stored: Block[] | null = null;
 	#hashedCount = 0;
@@ -63,7 +64,11 @@ export class TranscriptController {
 	}
 
 	/** Starts over with a window of events, oldest first, and what is being said after them. */
-	reset(events: SessionEvent[], partials: PartialMessage[], carry?: TranscriptCarry): void {
+	reset(
+		events: SessionEvent[],
+		partials: PartialMessage[],
+		carry: TranscriptCarry | null = null
+	): void {
 		this.#carry = carry;
 		this.#fold(events);
 		this.#partials = partials;
@@ -82,11 +87,11 @@ export class TranscriptController {
 	}
 
 	/** Takes in events that come right before the window. */
-	prepend(older: SessionEvent[]): void {
+	prepend(older: SessionEvent[], carry: TranscriptCarry | null = null): void {
 		const first = this.#events[0]?.seq ?? Infinity;
 		const before = older.filter((event) => event.seq < first);
 		if (before.length === 0) return;
-		this.#carry = undefined;
+		this.#carry = carry;
 		this.#fold([...before, ...this.#events]);
 		this.startChanges += 1;
 		this.#publish();
@@ -99,18 +104,22 @@ export class TranscriptController {
 	}
 
 	/** Makes the transcript that of this window, with the least work: what is known stays folded. */
-	sync(events: SessionEvent[], partials: PartialMessage[]): void {
+	sync(
+		events: SessionEvent[],
+		partials: PartialMessage[],
+		carry: TranscriptCarry | null = null
+	): void {
 		const first = events[0]?.seq ?? 0;
 		const known = this.#events[0]?.seq ?? 0;
 		const { head } = this.#state;
 		const overlaps = known > 0 && first > 0 && first <= head && (events.at(-1)?.seq ?? 0) >= head;
 		this.#partials = partials;
 		if (!overlaps) {
-			this.reset(events, partials);
+			this.reset(events, partials, carry);
 		} else if (first === known) {
 			this.append(events.slice(head + 1 - first));
 		} else {
-			this.#carry = undefined;
+			this.#carry = carry;
 			this.#fold(events);
 			this.startChanges += 1;
 			this.#publish();

@@ -30,7 +30,7 @@ interface Parts {
 	log: Log;
 	outbox: Outbox;
 	commandLog: CommandLog;
-	door: CuttableDoor | null;
+	door: CuttableDoor;
 }
 
 export class LightRunner {
@@ -50,7 +50,7 @@ export class LightRunner {
 		this.#records = new RunnerRecords(outbox);
 		this.#ended = new Promise((resolve) => (this.end = resolve));
 		this.#connection = new Connection({
-			door: door && env.door.kind === 'unix' ? { ...env.door, socketPath: DOOR_PATH } : env.door,
+			door: { ...env.door, socketPath: DOOR_PATH },
 			token: env.token,
 			sessionId: env.sessionId,
 			epoch: env.epoch,
@@ -77,14 +77,13 @@ export class LightRunner {
 		});
 		const commandLog = await CommandLog.open(join(env.sessionFolder, 'commands.log'), outbox.lastN);
 		const { door: address } = env;
-		const door =
-			address.kind === 'unix' ? await CuttableDoor.open(DOOR_PATH, address.socketPath) : null;
+		const door = await CuttableDoor.open(DOOR_PATH, address.socketPath);
 		return new LightRunner({ env, order, log, outbox, commandLog, door });
 	}
 
 	/** Breaks what is connected, in the middle of whatever is being sent. */
 	cut(): void {
-		this.#parts.door?.cut();
+		this.#parts.door.cut();
 	}
 
 	/** Resolves with the exit code. */
@@ -107,7 +106,7 @@ export class LightRunner {
 		}
 		this.#connection.close();
 		await outbox.close();
-		this.#parts.door?.close();
+		this.#parts.door.close();
 		return EXIT_CODE[reason];
 	}
 

@@ -157,6 +157,14 @@ const toEvent = (row: EventRow): SessionEvent => ({
 
 const columns = sql`seq, ts, source, type, payload, marks`;
 
+/** The events that a condition names, in order. */
+export const readEvents = async (db: Executor, condition: SQL): Promise<SessionEvent[]> => {
+	const result = await db.execute<EventRow>(
+		sql`select ${columns} from events where ${condition} order by seq`
+	);
+	return result.rows.map(toEvent);
+};
+
 /** Events after `after`, in order, at most `limit`. */
 export const readForward = async (
 	db: Executor,

@@ -100,6 +100,9 @@ export const sessions = pgTable(
 	]
 );
 
+/** Events at which turns begin and end, and what waits between them: few, whatever the log's length. */
+export const isBoundary = sql`(type in ('session.created', 'session.start_requested', 'session.idled', 'session.stopped', 'session.finished', 'session.failed', 'message.accepted', 'interrupt.requested', 'runner.turn_started', 'runner.turn_ended', 'runner.command_unknown_outcome') or type like 'claude.result%')`;
+
 export const events = pgTable(
 	'events',
 	{
@@ -117,7 +120,8 @@ export const events = pgTable(
 	},
 	(table) => [
 		primaryKey({ columns: [table.sessionId, table.seq] }),
-		unique('events_n').on(table.sessionId, table.n)
+		unique('events_n').on(table.sessionId, table.n),
+		index('events_boundaries').on(table.sessionId, table.seq).where(isBoundary)
 	]
 );
 

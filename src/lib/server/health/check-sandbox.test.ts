@@ -6,6 +6,7 @@ import { checkContainerPrograms, checkDrivers } from './check-sandbox.ts';
 
 const works: DriverCheck = {
 	available: true,
+	outdated: false,
 	limited: true,
 	version: '27.5.1',
 	problem: null,
@@ -32,6 +33,12 @@ const rows = (
 describe('checkDrivers', () => {
 	it.each([
 		['auto', works, works, ['Docker engine ok', 'Sandbox image ok', 'bubblewrap ok']],
+		[
+			'auto',
+			{ ...works, outdated: true },
+			works,
+			['Docker engine ok', 'Sandbox image warn', 'bubblewrap ok']
+		],
 		['auto', engineOff, works, ['Docker engine warn', 'bubblewrap ok']],
 		['auto', works, bwrapOff, ['Docker engine ok', 'Sandbox image ok', 'bubblewrap warn']],
 		['auto', engineOff, bwrapOff, ['Docker engine fail', 'bubblewrap fail']],

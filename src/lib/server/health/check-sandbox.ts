@@ -41,7 +41,7 @@ function dockerRows({ wish, image, docker }: SandboxCheckOptions, missing: Missi
 	if (wish === 'bubblewrap') return [good(name, 'not wanted (SANDBOX_DRIVER is bubblewrap)')];
 	if (docker.problem?.code !== 'sandbox_image_missing') {
 		const engine = driverRow(name, docker, missing);
-		return docker.available ? [engine, good('Sandbox image', image)] : [engine];
+		return docker.available ? [engine, imageRow(image, docker)] : [engine];
 	}
 	return [
 		good(name, docker.version ?? 'answers'),
@@ -51,6 +51,15 @@ function dockerRows({ wish, image, docker }: SandboxCheckOptions, missing: Missi
 			'It is built with the first session; or build it now: npm run build:image'
 		)
 	];
+}
+
+function imageRow(image: string, { outdated }: DriverCheck): Check {
+	if (!outdated) return good('Sandbox image', image);
+	return warning(
+		'Sandbox image',
+		`${image} was made from other sources than this app's`,
+		'It is built anew with the next session; or build it now: npm run build:image'
+	);
 }
 
 function driverRow(name: string, check: DriverCheck, missing: Missing): Check {

@@ -21,6 +21,7 @@ const makeDrivers = (
 	const problems: Record<DriverKind, WireError | null> = { docker, bubblewrap };
 	const checks: DriverKind[] = [];
 	const builds: ((built: Result<unknown, WireError> | Error) => void)[] = [];
+	const state = { outdated: false };
 	let nowMs = 0;
 	const fake = (kind: DriverKind) =>
 		({
@@ -29,7 +30,10 @@ const makeDrivers = (
 				checks.push(kind);
 				const problem = problems[kind];
 				const available = problem === null;
-				return Promise.resolve({ available, limited: true, version: '1', problem, notes: [] });
+				const outdated = kind === 'docker' && state.outdated;
+				return Promise.resolve({
+					...{ available, limited: true, outdated, version: '1', problem, notes: [] }
+				});
 			}
 		}) as unknown as SandboxDriver;
 	const drivers = createDrivers({
@@ -51,7 +55,7 @@ const makeDrivers = (
 		return chosen.ok ? chosen.value.driver.kind : chosen.error.code;
 	};
 	const wait = (ms: number): number => (nowMs += ms);
-	return { drivers, problems, checks, builds, choose, wait };
+	return { drivers, problems, state, checks, builds, choose, wait };
 };
 
 describe('which driver makes the next sandbox', () => {
@@ -111,15 +115,17 @@ describe('which driver makes the next sandbox', () => {
 	});
 });
 
-describe('an image that is missing', () => {
-	const settle = () => new Promise((resolve) => setImmediate(resolve));
+const settle = () => new Promise((resolve) => setImmediate(resolve));
 
+describe('an image that is missing', () => {
 	it('is built once in the background, with its progress, while bubblewrap serves', async () => {
 		const { drivers, problems, builds, choose } = makeDrivers('auto', PROBLEMS.noImage);
 		expect(drivers.imageBuild()).toBeNull();
 		await Promise.all([choose(), choose(), choose()]);
 		expect(builds).toHaveLength(1);
-		expect(drivers.imageBuild()).toEqual({ state: 'building', lastLine: 'Step 1/9' });
+		expect(drivers.imageBuild()).toEqual({
+			...{ state: 'building', replaces: false, lastLine: 'Step 1/9' }
+		});
 		problems.docker = null;
 		builds[0]?.(ok());
 		await settle();
@@ -141,5 +147,35 @@ describe('an image that is missing', () => {
 		wait(10 * 60_000);
 		await choose();
 		expect(builds).toHaveLength(2);
+	});
+});
+
+describe('an image of other sources', () => {
+	it('serves on while it is built anew, once', async () => {
+		const { drivers, state, builds, choose, wait } = makeDrivers('auto', null);
+		state.outdated = true;
+		expect(await choose()).toBe('docker');
+		expect(await choose()).toBe('docker');
+		expect(builds).toHaveLength(1);
+		expect(drivers.imageBuild()).toMatchObject({ state: 'building', replaces: true });
+		state.outdated = false;
+		builds[0]?.(ok());
+		await settle();
+		expect(drivers.imageBuild()).toBeNull();
+		expect((await drivers.status())[0]).toMatchObject({ kind: 'docker', outdated: false });
+		wait(10 * 60_000);
+		await choose();
+		expect(builds).toHaveLength(1);
+	});
+
+	it('goes on serving when it can not be built', async () => {
+		const { drivers, state, builds, choose } = makeDrivers('docker', null);
+		state.outdated = true;
+		await choose();
+		builds[0]?.(fail(PROBLEMS.noImage));
+		await settle();
+		expect(drivers.imageBuild()).toMatchObject({ state: 'failed', replaces: true });
+		expect(await choose()).toBe('docker');
+		expect(builds).toHaveLength(1);
 	});
 });

@@ -1,6 +1,7 @@
 /**
  * Which driver makes the next sandbox. Docker if its engine answers and the image is there; without
- * the image it is built in the background while bubblewrap serves; without an engine, bubblewrap.
+ * the image it is built in the background while bubblewrap serves; without an engine, bubblewrap. An
+ * image that is not of this app's sources serves on while it is built anew.
  */
 import type { Logger } from 'pino';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
@@ -31,6 +32,7 @@ export interface DriverStatus {
 	kind: DriverKind;
 	available: boolean;
 	limited: boolean;
+	outdated: boolean;
 	version: string | null;
 	problem: string | null;
 	hint: string | null;
@@ -39,6 +41,8 @@ export interface DriverStatus {
 /** The image on its way. */
 export interface ImageBuild {
 	state: 'building' | 'failed';
+	/** An older image is there and serves meanwhile. */
+	replaces: boolean;
 	lastLine: string;
 }
 
@@ -73,20 +77,21 @@ export const createDrivers = (options: DriverChoiceOptions): Drivers => {
 		return found;
 	};
 
-	const buildInBackground = (): void => {
+	const buildInBackground = (replaces: boolean): void => {
 		if (build?.state === 'building') return;
 		if (build?.state === 'failed' && nowMs() - failedAtMs < REBUILD_MS) return;
-		build = { state: 'building', lastLine: 'starting' };
-		logger.info('building the sandbox image; new sessions use bubblewrap until it is there');
+		build = { state: 'building', replaces, lastLine: 'starting' };
+		logger.info({ replaces }, 'building the sandbox image');
 		const ended = (problem: string | null): void => {
-			build = problem === null ? null : { state: 'failed', lastLine: problem };
+			build = problem === null ? null : { state: 'failed', replaces, lastLine: problem };
+			believed.delete('docker');
 			failedAtMs = nowMs();
 			if (problem === null) logger.info('the sandbox image is built');
 			else logger.warn({ problem }, 'the sandbox image could not be built');
 			onChange();
 		};
 		buildImage((lastLine) => {
-			build = { state: 'building', lastLine };
+			build = { state: 'building', replaces, lastLine };
 			onChange();
 		}).then(
 			(built) => ended(built.ok ? null : built.error.message),
@@ -106,13 +111,14 @@ export const createDrivers = (options: DriverChoiceOptions): Drivers => {
 		async choose(before) {
 			const problems: WireError[] = [];
 			for (const driver of order(before)) {
-				const { available, problem } = await check(driver);
+				const { available, outdated, problem } = await check(driver);
+				if (outdated) buildInBackground(true);
 				if (available) {
 					const notes = problems.map(({ message }) => message);
 					return ok({ driver, notes });
 				}
 				if (problem) problems.push(problem);
-				if (problem?.code === 'sandbox_image_missing') buildInBackground();
+				if (problem?.code === 'sandbox_image_missing') buildInBackground(false);
 			}
 			const hints = problems.flatMap(({ hint }) => hint ?? []);
 			return fail(
@@ -126,9 +132,17 @@ export const createDrivers = (options: DriverChoiceOptions): Drivers => {
 		status: () =>
 			Promise.all(
 				drivers.map(async (driver) => {
-					const { available, limited, version, problem } = await check(driver);
+					const { available, limited, outdated, version, problem } = await check(driver);
 					const { message = null, hint = null } = problem ?? {};
-					return { kind: driver.kind, available, limited, version, problem: message, hint };
+					return {
+						kind: driver.kind,
+						available,
+						limited,
+						outdated,
+						version,
+						problem: message,
+						hint
+					};
 				})
 			)
 	};

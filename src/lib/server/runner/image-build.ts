@@ -2,6 +2,7 @@
  * Builds the sandbox image through the engine's API, so that no docker command is needed: the same
  * Dockerfile and build arguments as `docker/build.sh`.
  */
+import { createHash } from 'node:crypto';
 import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +13,7 @@ import type { Result } from '#lib/domain/result.ts';
 import { fail, ok } from '#lib/domain/result.ts';
 import type { DockerEngine } from './sandbox/docker-engine.ts';
 import { engineError } from './sandbox/docker-engine.ts';
+import { IMAGE_LABEL, SOURCES_LABEL } from './sandbox/labels.ts';
 
 const CONTEXT_FILES = ['Dockerfile', 'agent-entrypoint.sh', 'agent-ws-client.js'];
 const EXTRA_CA = 'extra-ca.crt';
@@ -19,6 +21,30 @@ const EXTRA_CA = 'extra-ca.crt';
 const packageSchema = z.object({
 	dependencies: z.object({ '@anthropic-ai/claude-agent-sdk': z.string().min(1) })
 });
+
+const readSdkVersion = async (runnerPackagePath: string): Promise<string> => {
+	const manifest = packageSchema.parse(JSON.parse(await readFile(runnerPackagePath, 'utf8')));
+	return manifest.dependencies['@anthropic-ai/claude-agent-sdk'];
+};
+
+/** As `docker/build.sh` does it: the files one after the other, then the version. */
+const hashSources = async (folder: string, sdkVersion: string): Promise<string> => {
+	const hash = createHash('sha256');
+	for (const file of CONTEXT_FILES) hash.update(await readFile(join(folder, file)));
+	return hash.update(sdkVersion).digest('hex');
+};
+
+/** Hash of what the image is made from; null when a part of it is missing. */
+export const imageSources = async ({
+	dockerFolder,
+	runnerPackagePath
+}: Pick<ImageBuildOptions, 'dockerFolder' | 'runnerPackagePath'>): Promise<string | null> => {
+	try {
+		return await hashSources(dockerFolder, await readSdkVersion(runnerPackagePath));
+	} catch {
+		return null;
+	}
+};
 
 export interface ImageBuildOptions {
 	engine: DockerEngine;
@@ -30,8 +56,6 @@ export interface ImageBuildOptions {
 	runnerPackagePath: string;
 	/** Certificate authorities that the build's npm shall trust, or null. */
 	extraCaPath: string | null;
-	/** Network of the build steps; the engine's default when left out. */
-	networkMode?: string;
 	/** Each line that the build says, as it comes. */
 	onLine(line: string): void;
 	signal: AbortSignal;
@@ -42,12 +66,10 @@ export interface ImageBuildOptions {
  * step fails (the message is the engine's), `engine_unreachable`, `disk_full`.
  */
 export const buildImage = async (options: ImageBuildOptions): Promise<Result<void, WireError>> => {
-	const { engine, image, dockerFolder, extraCaPath, networkMode, onLine, signal } = options;
+	const { engine, image, dockerFolder, extraCaPath, onLine, signal } = options;
 	const folder = await mkdtemp(join(tmpdir(), 'agent-manager-image-'));
 	try {
-		const manifest = packageSchema.parse(
-			JSON.parse(await readFile(options.runnerPackagePath, 'utf8'))
-		);
+		const sdkVersion = await readSdkVersion(options.runnerPackagePath);
 		for (const file of CONTEXT_FILES) await copyFile(join(dockerFolder, file), join(folder, file));
 		if (extraCaPath !== null) await copyFile(extraCaPath, join(folder, EXTRA_CA));
 		const built = await engine.build(
@@ -55,8 +77,11 @@ export const buildImage = async (options: ImageBuildOptions): Promise<Result<voi
 				folder,
 				files: extraCaPath === null ? CONTEXT_FILES : [...CONTEXT_FILES, EXTRA_CA],
 				tag: image,
-				buildArgs: { SDK_VERSION: manifest.dependencies['@anthropic-ai/claude-agent-sdk'] },
-				networkMode
+				labels: {
+					[IMAGE_LABEL]: image,
+					[SOURCES_LABEL]: await hashSources(folder, sdkVersion)
+				},
+				buildArgs: { SDK_VERSION: sdkVersion }
 			},
 			onLine,
 			signal

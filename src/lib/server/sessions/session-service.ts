@@ -15,16 +15,20 @@ import type {
 import type { EventPage } from '@agent-manager/protocol/responses.ts';
 import type { SessionEvent } from '@agent-manager/protocol/events.ts';
 import type { Session } from '@agent-manager/protocol/session.ts';
+import type { TranscriptCarry } from '@agent-manager/protocol/transcript-carry.ts';
 import { canonicalJson } from '#lib/domain/canonical-json.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import { fail, ok, type Result } from '#lib/domain/result.ts';
 import type { PlainCommand } from '#lib/domain/plain-command.ts';
 import { decide, type SessionCommand } from '#lib/domain/session-decisions.ts';
 import { isLive } from '#lib/domain/session-machine.ts';
+import { carryOf } from '#lib/domain/transcript-state.ts';
+import { foldEvents } from '#lib/domain/transcript.ts';
 import type { Database } from '#lib/server/db/client.ts';
 import { readBackward, readBody, readForward } from '#lib/server/db/event-log.ts';
 import { listSessions, type SessionFilter } from '#lib/server/db/sessions.ts';
 import { storableValue } from '#lib/server/db/storable-json.ts';
+import { readBefore } from '#lib/server/db/transcript-boundaries.ts';
 import { toCell, toSession, type SessionCell } from './session-view.ts';
 import type { SessionCreation } from './session-creation.ts';
 import type { CommandRequest, SessionLog } from './session-log.ts';
@@ -35,6 +39,7 @@ export const OPENING_EVENTS = 200;
 export interface SessionDetail {
 	session: Session;
 	events: SessionEvent[];
+	carry: TranscriptCarry | null;
 	head: number;
 }
 
@@ -127,7 +132,8 @@ export class SessionService {
 		const session = toSession(cell);
 		const { db } = this.#options;
 		const events = await readBackward(db, sessionId, session.head + 1, OPENING_EVENTS);
-		return ok({ session, events, head: session.head });
+		const carry = await this.#carryInto(sessionId, events);
+		return ok({ session, events, carry, head: session.head });
 	}
 
 	/** Pinned ones first, then the newest; the archived ones only where they are asked for. */
@@ -151,10 +157,12 @@ export class SessionService {
 		const head = cell.position.lastSeq;
 		if (after !== undefined) {
 			const events = await readForward(db, sessionId, after, limit);
-			return ok({ events, head, hasMore: (events.at(-1)?.seq ?? after) < head });
+			const hasMore = (events.at(-1)?.seq ?? after) < head;
+			return ok({ events, carry: null, head, hasMore });
 		}
 		const events = await readBackward(db, sessionId, before ?? head + 1, limit);
-		return ok({ events, head, hasMore: (events[0]?.seq ?? 1) > 1 });
+		const carry = await this.#carryInto(sessionId, events);
+		return ok({ events, carry, head, hasMore: (events[0]?.seq ?? 1) > 1 });
 	}
 
 	/** The whole body of an event that the log holds shortened or changed, as JSON text. */
@@ -169,6 +177,13 @@ export class SessionService {
 
 	find(sessionId: SessionId): Promise<SessionCell | null> {
 		return this.#options.log.find(sessionId);
+	}
+
+	/** What stands open before a page of events. */
+	async #carryInto(sessionId: SessionId, events: SessionEvent[]): Promise<TranscriptCarry | null> {
+		const first = events[0]?.seq ?? 1;
+		if (first === 1) return null;
+		return carryOf(foldEvents(await readBefore(this.#options.db, sessionId, first)));
 	}
 
 	#newKey(): CommandId {

@@ -53,6 +53,7 @@ export const toSession = ({
 	status: state.status,
 	waitingFor: state.waitingFor,
 	asleep: state.asleep,
+	ending: state.ending,
 	branchName: row.branchName,
 	baseBranch: row.baseBranch,
 	baseCommit: state.baseCommit,

@@ -7,6 +7,7 @@ import { BROWSER_CLOSE } from '@agent-manager/protocol/browser-frames.ts';
 import type { SessionEvent } from '@agent-manager/protocol/events.ts';
 import type { SessionId } from '@agent-manager/protocol/ids.ts';
 import type { Session } from '@agent-manager/protocol/session.ts';
+import type { TranscriptCarry } from '@agent-manager/protocol/transcript-carry.ts';
 import type { SessionSignal } from '#lib/server/sessions/hub.ts';
 import type { BrowserServices, Viewer } from './viewer.ts';
 
@@ -43,14 +44,14 @@ export class SessionSubscription {
 			const opened = await this.#services.sessions.open(this.#sessionId);
 			if (this.#ended) return;
 			if (!opened.ok) return this.#viewer.refuse(opened.error, this.#sessionId);
-			const { session, events, head } = opened.value;
-			this.#sendSnapshot(session, events);
+			const { session, events, carry, head } = opened.value;
+			this.#sendSnapshot(session, events, carry);
 			this.#cursor = head;
 		} else {
 			const found = await this.#services.sessions.get(this.#sessionId);
 			if (this.#ended) return;
 			if (!found.ok) return this.#viewer.refuse(found.error, this.#sessionId);
-			this.#sendSnapshot(found.value, []);
+			this.#sendSnapshot(found.value);
 			this.#cursor = Math.min(afterSeq, found.value.head);
 		}
 		await this.#pull();
@@ -65,7 +66,7 @@ export class SessionSubscription {
 	/** The session and its partial messages as of now, for somebody who does not follow. */
 	async sendOnce(): Promise<void> {
 		const found = await this.#services.sessions.get(this.#sessionId);
-		if (found.ok) this.#sendSnapshot(found.value, []);
+		if (found.ok) this.#sendSnapshot(found.value);
 		else this.#viewer.refuse(found.error, this.#sessionId, 'snapshot.request');
 	}
 
@@ -87,13 +88,17 @@ export class SessionSubscription {
 		if (this.#stall) clearTimeout(this.#stall);
 	}
 
-	#sendSnapshot(session: Session, events: SessionEvent[]): void {
+	#sendSnapshot(
+		session: Session,
+		events: SessionEvent[] = [],
+		carry: TranscriptCarry | null = null
+	): void {
 		const { head } = session;
 		// What is being said belongs to the newest head: for an older one it comes when that is reached.
 		const isNewest = this.#services.log.head(this.#sessionId) === head;
 		const partials = isNewest ? this.#services.partials(this.#sessionId) : [];
 		if (!isNewest) this.#snapshotDue = true;
-		const payload = { type: 'session', session, events, head, partials };
+		const payload = { type: 'session', session, events, carry, head, partials };
 		this.#viewer.send('snapshot', this.#sessionId, head, payload);
 	}
 
@@ -160,7 +165,7 @@ export class SessionSubscription {
 		if (this.#cursor !== found.value.head) this.#again = true;
 		else {
 			this.#snapshotDue = false;
-			this.#sendSnapshot(found.value, []);
+			this.#sendSnapshot(found.value);
 		}
 	}
 

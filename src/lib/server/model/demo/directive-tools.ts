@@ -85,8 +85,11 @@ function* ask(directive: Directive): Steps {
 }
 
 function* plan(directive: Directive, scene: Scene): Steps {
-	yield* loadTool(scene, 'ExitPlanMode');
 	const text = textArg(directive, 'text', '1. Read the README\n2. Change one line\n3. Commit');
+	// The agent takes the plan from its file, and an argument alone for none.
+	const { planFile } = scene.conversation;
+	if (planFile) yield reply([call('Write', { file_path: planFile, content: text })], AT_ONCE);
+	yield* loadTool(scene, 'ExitPlanMode');
 	return yield* oneCall('ExitPlanMode', { plan: text });
 }
 

@@ -1,6 +1,6 @@
 /**
- * The HTTP side of the door: which path needs which token, and who answers. One of these listens for
- * each session's socket, and one for all sessions where only TCP can reach a sandbox.
+ * The HTTP side of the door: which path needs which token, and who answers. One of these listens on
+ * each session's socket.
  */
 import {
 	createServer,

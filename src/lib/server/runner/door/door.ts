@@ -1,10 +1,8 @@
 /**
- * The session's one way in or out: a unix socket in its door directory, or, where a socket can't be
- * mounted (Docker Desktop), one TCP listener on the loopback for all sessions. The door knows
- * tokens; what happens behind it is given to it.
+ * The session's one way in or out: a unix socket in its door directory. The door knows tokens; what
+ * happens behind it is given to it.
  */
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
@@ -14,7 +12,7 @@ import { wireError } from '#lib/domain/errors.ts';
 import { fail, ok, type Result } from '#lib/domain/result.ts';
 import { createDoorServer, type DoorHandlers, type OpenSession } from './door-server.ts';
 import { bindDoorSocket, DOOR_SOCKET, type BoundSocket } from './door-socket.ts';
-import { digestToken, sameToken, type TokenDigest } from './door-token.ts';
+import { digestToken, sameToken } from './door-token.ts';
 import { systemNetwork, type EgressNetwork } from './egress-proxy.ts';
 import { createSessionQueue } from './session-queue.ts';
 
@@ -37,8 +35,6 @@ export interface Door {
 	close(sessionId: string): Promise<void>;
 	/** The manager goes away: runners are told to come back. */
 	closeAll(): Promise<void>;
-	/** Starts the TCP listener on 127.0.0.1, once; all open sessions are reachable by their token. */
-	listenTcp(): Promise<{ port: number }>;
 }
 
 export interface DoorOptions {
@@ -50,13 +46,11 @@ export interface DoorOptions {
 interface Entry {
 	session: OpenSession;
 	opening: DoorOpening;
-	digest: TokenDigest;
 	server: Server;
 	bound: BoundSocket;
 }
 
 const CONNECTIONS_PER_SESSION = 256;
-const CONNECTIONS_TCP = 4096;
 const CLOSE_GRACE_MS = 1_000;
 
 const sameOpening = (a: DoorOpening, b: DoorOpening): boolean =>
@@ -83,7 +77,6 @@ export function createDoor(options: DoorOptions): Door {
 	const { handlers, logger, network = systemNetwork } = options;
 	const entries = new Map<string, Entry>();
 	const queue = createSessionQueue();
-	let tcp: Promise<Server> | null = null;
 
 	async function shut(sessionId: string, code: number, reason: string): Promise<void> {
 		const entry = entries.get(sessionId);
@@ -125,36 +118,12 @@ export function createDoor(options: DoorOptions): Door {
 		});
 		try {
 			const bound = await bindDoorSocket(server, opening.directory);
-			entries.set(sessionId, { session, opening, digest, server, bound });
+			entries.set(sessionId, { session, opening, server, bound });
 		} catch (error) {
 			return fail(bindError(error));
 		}
 		server.on('error', (error) => logger.error({ err: error, sessionId }, 'door failed'));
 		return ok();
-	}
-
-	function findByToken(token: string): OpenSession | null {
-		const digest = digestToken(token);
-		let found: OpenSession | null = null;
-		for (const entry of entries.values()) {
-			if (sameToken(digest, entry.digest)) found = entry.session;
-		}
-		return found;
-	}
-
-	async function startTcp(): Promise<Server> {
-		const server = createDoorServer({
-			find: findByToken,
-			handlers,
-			network,
-			logger,
-			maxConnections: CONNECTIONS_TCP
-		});
-		await new Promise<void>((resolve, reject) => {
-			server.once('error', reject);
-			server.listen(0, '127.0.0.1', resolve);
-		});
-		return server;
 	}
 
 	return {
@@ -168,17 +137,6 @@ export function createDoor(options: DoorOptions): Door {
 				queue.run(sessionId, () => shut(sessionId, RUNNER_CLOSE.goingAway, 'the manager goes away'))
 			);
 			await Promise.all(shutAll);
-			const server = await tcp?.catch(() => null);
-			tcp = null;
-			if (!server) return;
-			const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-			server.closeAllConnections();
-			await closed;
-		},
-		listenTcp: async () => {
-			tcp ??= startTcp();
-			const server = await tcp;
-			return { port: (server.address() as AddressInfo).port };
 		}
 	};
 }

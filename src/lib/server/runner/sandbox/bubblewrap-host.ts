@@ -133,7 +133,7 @@ export const trySandbox = async (
 export const findProblem = (bwrapPath: string | null, version: string | null): WireError | null => {
 	if (process.platform !== 'linux') {
 		return wireError('sandbox_unavailable', 'bubblewrap sandboxes exist on Linux only.', {
-			hint: 'Install Docker Desktop and start it.'
+			hint: 'Run the app in a Linux machine, such as a VM or WSL 2.'
 		});
 	}
 	if (bwrapPath === null || version === null) return unavailable('bubblewrap is not installed.');

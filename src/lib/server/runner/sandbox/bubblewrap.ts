@@ -114,14 +114,15 @@ export const createBubblewrapDriver = (options: BubblewrapDriverOptions): Sandbo
 	const check = async (signal?: AbortSignal): Promise<DriverCheck> => {
 		const version = bwrapPath && (await bubblewrapVersion(bwrapPath, signal).catch(() => null));
 		const problem = findProblem(bwrapPath, version) ?? missingProgram(options);
-		const unable = { available: false, limited: false, version, notes: [] };
+		const unable = { available: false, limited: false, outdated: false, version, notes: [] };
 		if (problem || !bwrapPath) return { ...unable, problem };
 		try {
 			const known = await facts(bwrapPath);
 			const trouble = await trySandbox(known, signal);
 			const { notes, parents } = known.cgroups;
 			const limited = Object.keys(parents).length === 3;
-			return { available: trouble === null, limited, version, problem: trouble, notes };
+			const available = trouble === null;
+			return { available, limited, outdated: false, version, problem: trouble, notes };
 		} catch (error) {
 			return { ...unable, problem: asWireError(error) };
 		}

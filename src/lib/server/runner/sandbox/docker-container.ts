@@ -22,9 +22,8 @@ const userOf = (owner: Owner | null): object =>
  * What every container of ours gets. `/tmp` is memory and counts to the limit. Swap is counted in,
  * so that the limit is one. Without a network there is loopback only.
  */
-const hardened = (limits: SandboxSpec['limits'], network: string): object => ({
-	NetworkMode: network,
-	...(network === 'none' ? {} : { ExtraHosts: ['host.docker.internal:host-gateway'] }),
+const hardened = (limits: SandboxSpec['limits']): object => ({
+	NetworkMode: 'none',
 	ReadonlyRootfs: true,
 	CapDrop: ['ALL'],
 	SecurityOpt: ['no-new-privileges'],
@@ -43,10 +42,7 @@ const hardened = (limits: SandboxSpec['limits'], network: string): object => ({
 const envList = (env: Record<string, string>): string[] =>
 	Object.entries(env).map(([name, value]) => `${name}=${value}`);
 
-/**
- * Options for a session's container. The door is a socket in a folder where the engine shares our
- * kernel, else an address on the host, and only then there is a network. `owner` null: the image's user.
- */
+/** Options for a session's container. `owner` null: the image's user. */
 export const sessionContainer = (
 	spec: SandboxSpec,
 	image: string,
@@ -63,10 +59,7 @@ export const sessionContainer = (
 	Hostname: 'sandbox',
 	Tty: false,
 	HostConfig: {
-		...hardened(
-			spec.limits,
-			/^https?:/.test(spec.env.AGENT_MANAGER_DOOR ?? '') ? 'bridge' : 'none'
-		),
+		...hardened(spec.limits),
 		Mounts: [
 			bind(spec.mirrorObjectsPath, false),
 			bind(spec.worktreePath, true),
@@ -99,7 +92,7 @@ export const onceContainer = (
 	AttachStdout: true,
 	AttachStderr: true,
 	HostConfig: {
-		...hardened(ONCE_LIMITS, 'none'),
+		...hardened(ONCE_LIMITS),
 		LogConfig: { Type: 'none', Config: {} },
 		AutoRemove: true,
 		Mounts: [bind(spec.mirrorObjectsPath, false), bind(spec.worktreePath, false)]

@@ -24,12 +24,14 @@ import type {
 	SandboxDriver,
 	SandboxRef
 } from './driver.ts';
-import { fromLabels, INSTANCE_LABEL, ONCE_LABEL, sameLabels } from './labels.ts';
+import { fromLabels, INSTANCE_LABEL, isOutdated, ONCE_LABEL, sameLabels } from './labels.ts';
 import { createSessionTurns } from './session-turns.ts';
 
 export interface DockerDriverOptions {
 	/** Name and tag of the agent image. */
 	image: string;
+	/** Hash of what the image is to be made from; null when it can't be told. */
+	sources?: () => Promise<string | null>;
 	logger: Logger;
 	/** Runs instead of the image's entry point, for tests of the sandbox itself. */
 	runnerCommand?: readonly string[];
@@ -68,28 +70,40 @@ const limitsOnce = (engine: DockerEngine): DockerContext['limits'] => {
 
 const checkEngine = async (
 	{ engine, image }: DockerContext,
+	sources: () => Promise<string | null>,
 	signal?: AbortSignal
 ): Promise<DriverCheck> => {
 	const timeout = AbortSignal.timeout(CHECK_TIMEOUT_MS);
 	const either = signal ? AbortSignal.any([signal, timeout]) : timeout;
-	const [facts, found] = await Promise.all([engine.facts(either), engine.hasImage(image, either)]);
+	const [facts, found] = await Promise.all([
+		engine.facts(either),
+		engine.imageLabels(image, either)
+	]);
 	const answer = (
 		problem: WireError | null,
 		version: string | null,
 		notes: string[] = []
 	): DriverCheck => ({
 		...{ available: problem === null, limited: version !== null && notes.length === 0 },
-		...{ version, problem, notes }
+		...{ outdated: false, version, problem, notes }
 	});
 	if (!facts.ok) return answer(wireError('engine_unreachable', facts.error.message), null);
-	const { version, apiVersion } = facts.value;
+	const { version, apiVersion, operatingSystem } = facts.value;
 	const notes = limitNotes(facts.value);
 	if (isOldApi(apiVersion)) {
 		const message = `Docker engine ${version} is too old: 20.10 or newer is needed.`;
 		return answer(wireError('sandbox_unavailable', message), version, notes);
 	}
+	// Its containers live in a machine of its own, into which a socket of ours does not reach.
+	if (operatingSystem.startsWith('Docker Desktop')) {
+		const message = 'Docker Desktop can not pass a session’s socket into its own machine.';
+		const hint = 'Use the Docker engine of a Linux machine, or bubblewrap.';
+		return answer(wireError('sandbox_unavailable', message, { hint }), version, notes);
+	}
 	if (!found.ok) return answer(engineError(found.error), version, notes);
-	return answer(found.value ? null : imageMissing(image), version, notes);
+	if (found.value === null) return answer(imageMissing(image), version, notes);
+	const outdated = isOutdated(image, found.value, await sources());
+	return { ...answer(null, version, notes), outdated };
 };
 
 const listContainers = async (
@@ -139,6 +153,7 @@ export const makeDockerDriver = (
 	options: DockerDriverOptions
 ): SandboxDriver => {
 	const inTurn = createSessionTurns();
+	const sources = options.sources ?? (async () => null);
 	const context: DockerContext = {
 		engine,
 		image: options.image,
@@ -148,7 +163,7 @@ export const makeDockerDriver = (
 	};
 	return {
 		kind: 'docker',
-		check: (signal) => checkEngine(context, signal),
+		check: (signal) => checkEngine(context, sources, signal),
 		start: (spec, signal) =>
 			inTurn(spec.labels.session, () => startContainer(context, spec, signal).catch(unexpected)),
 		runOnce: (spec, argv, stdio, signal) => runOnceInDocker(context, spec, argv, stdio, signal),

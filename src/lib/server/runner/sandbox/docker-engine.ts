@@ -45,8 +45,8 @@ export interface BuildOptions {
 	folder: string;
 	files: readonly string[];
 	tag: string;
+	labels: Record<string, string>;
 	buildArgs: Record<string, string>;
-	networkMode?: string;
 }
 
 /** A program's connection: read frames from it, write its input to it, end it to close its input. */
@@ -58,7 +58,8 @@ export interface Attached {
 
 export interface DockerEngine {
 	facts(signal?: AbortSignal): Answer<EngineFacts>;
-	hasImage(name: string, signal?: AbortSignal): Answer<boolean>;
+	/** The image's labels, or null when there is no such image. */
+	imageLabels(name: string, signal?: AbortSignal): Answer<Record<string, string> | null>;
 	create(name: string | null, options: object, signal?: AbortSignal): Answer<string>;
 	start(id: string, signal?: AbortSignal): Answer<void>;
 	inspect(idOrName: string): Answer<ContainerState>;
@@ -74,7 +75,10 @@ export interface DockerEngine {
 	exec(id: string, options: object, signal: AbortSignal): Answer<Attached>;
 	/** Attaches to a container that is not started yet, starts it, and removes it at its end. */
 	runAttached(options: object, hasInput: boolean, signal: AbortSignal): Answer<Attached>;
-	/** Builds an image; `onLine` gets the engine's words as they come. */
+	/**
+	 * Builds an image, with the host's network where the engine has no bridge; `onLine` gets the engine's
+	 * words as they come.
+	 */
 	build(options: BuildOptions, onLine: (line: string) => void, signal: AbortSignal): Answer<void>;
 }
 

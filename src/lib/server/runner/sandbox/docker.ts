@@ -41,6 +41,8 @@ const inspectSchema = z.object({
 	})
 });
 
+const imageSchema = z.object({ Config: z.object({ Labels: labelsSchema }) });
+
 const listSchema = z.array(z.object({ Id: z.string(), Labels: labelsSchema, State: z.string() }));
 
 const waitSchema = z.object({ StatusCode: z.int() });
@@ -209,8 +211,20 @@ const readBuild = async (
 	}
 };
 
+/** An engine may run without one (`--bridge none`); a build's steps then reach nothing by default. */
+const hasBridge = async (docker: Docker, abortSignal: AbortSignal): Promise<boolean> => {
+	try {
+		const network = docker.getNetwork('bridge') as unknown as Pick<Docker.Image, 'inspect'>;
+		await network.inspect(withSignal({}, abortSignal));
+		return true;
+	} catch (error) {
+		if (failureOf(error).kind === 'missing') return false;
+		throw error;
+	}
+};
+
 /** What is asked about the engine and its images. */
-const engineCalls = (docker: Docker): Pick<DockerEngine, 'facts' | 'hasImage' | 'build'> => ({
+const engineCalls = (docker: Docker): Pick<DockerEngine, 'facts' | 'imageLabels' | 'build'> => ({
 	facts: (signal) =>
 		call(async (abortSignal) => {
 			const asker = docker as unknown as Asker;
@@ -227,26 +241,20 @@ const engineCalls = (docker: Docker): Pick<DockerEngine, 'facts' | 'hasImage' | 
 				canLimit: { memory: MemoryLimit, pids: PidsLimit, cpu: CpuCfsQuota }
 			};
 		}, signal),
-	hasImage: async (name, signal) => {
+	imageLabels: async (name, signal) => {
 		const found = await call(async (abortSignal) => {
-			await docker.getImage(name).inspect(withSignal({}, abortSignal));
+			const image: unknown = await docker.getImage(name).inspect(withSignal({}, abortSignal));
+			return imageSchema.parse(image).Config.Labels;
 		}, signal);
-		if (found.ok) return ok(true);
-		return found.error.kind === 'missing' ? ok(false) : found;
+		return !found.ok && found.error.kind === 'missing' ? ok(null) : found;
 	},
-	build: ({ folder, files, tag, buildArgs, networkMode }, onLine, signal) =>
+	build: ({ folder, files, tag, labels, buildArgs }, onLine, signal) =>
 		call(
 			async (abortSignal) => {
+				const network = (await hasBridge(docker, abortSignal)) ? {} : { networkmode: 'host' };
 				const messages = await docker.buildImage(
 					{ context: folder, src: [...files] },
-					withSignal(
-						{
-							t: tag,
-							buildargs: buildArgs,
-							...(networkMode ? { networkmode: networkMode } : {})
-						},
-						abortSignal
-					)
+					withSignal({ t: tag, buildargs: buildArgs, labels, ...network }, abortSignal)
 				);
 				await readBuild(messages, onLine);
 			},
@@ -255,7 +263,10 @@ const engineCalls = (docker: Docker): Pick<DockerEngine, 'facts' | 'hasImage' | 
 		)
 });
 
-type ContainerCalls = Omit<DockerEngine, 'facts' | 'hasImage' | 'build' | 'exec' | 'runAttached'>;
+type ContainerCalls = Omit<
+	DockerEngine,
+	'facts' | 'imageLabels' | 'build' | 'exec' | 'runAttached'
+>;
 
 /** What is asked about containers. */
 const containerCalls = (docker: Docker): ContainerCalls => {
@@ -319,7 +330,7 @@ const containerCalls = (docker: Docker): ContainerCalls => {
 const unusable = (message: string): DockerEngine => {
 	const answer = (): Answer<never> => Promise.resolve(fail({ kind: 'unreachable', message }));
 	return {
-		...{ facts: answer, hasImage: answer, build: answer, create: answer, start: answer },
+		...{ facts: answer, imageLabels: answer, build: answer, create: answer, start: answer },
 		...{ inspect: answer, waitUntilStopped: answer, kill: answer, unpause: answer },
 		...{ remove: answer, logs: answer, list: answer, exec: answer, runAttached: answer }
 	};

@@ -84,6 +84,8 @@ export interface DriverCheck {
 	available: boolean;
 	/** False where CPU, memory and process limits can't be enforced. */
 	limited: boolean;
+	/** True when its image was made from other sources than this app has: it serves, and is made anew. */
+	outdated: boolean;
 	/** Engine or program version, for `doctor`. */
 	version: string | null;
 	/** Why not available, with the way to mend it; or null. */

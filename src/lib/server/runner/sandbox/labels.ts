@@ -7,6 +7,21 @@ export const EPOCH_LABEL = 'agent-manager.epoch';
 /** Marks the short-lived sandbox of one `runOnce`; it is never listed. */
 export const ONCE_LABEL = 'agent-manager.once';
 
+/** Of an image that we built: the tag it was built as, and a hash of what it was made from. */
+export const IMAGE_LABEL = 'agent-manager.image';
+export const SOURCES_LABEL = 'agent-manager.sources';
+
+/**
+ * Whether the image under this name is one of ours and older or newer than `sources`. One without our
+ * labels, or made from ours under another name, is somebody's own: nobody but they may replace it.
+ */
+export const isOutdated = (
+	image: string,
+	labels: Record<string, string>,
+	sources: string | null
+): boolean =>
+	sources !== null && labels[IMAGE_LABEL] === image && labels[SOURCES_LABEL] !== sources;
+
 /** The fixed name of a session's container: makes creation idempotent. */
 export const containerName = (sessionId: string): string => `agent-session-${sessionId}`;
 

@@ -1,0 +1,1 @@
+CREATE INDEX "events_boundaries" ON "events" USING btree ("session_id","seq") WHERE (type in ('session.created', 'session.start_requested', 'session.idled', 'session.stopped', 'session.finished', 'session.failed', 'message.accepted', 'interrupt.requested', 'runner.turn_started', 'runner.turn_ended', 'runner.command_unknown_outcome') or type like 'claude.result%');

@@ -1,0 +1,97 @@
+/** What the real agent asks, answered in the real page: a plan, a question, a change, and a finish in mid-turn. */
+import { expect, test, type Page } from '@playwright/test';
+import { TestApp } from '../support/app.ts';
+import { tempFolder, type TempFolder } from '../support/git-fixture.ts';
+import { atRest, makeRepo } from '../support/lifecycle.ts';
+
+let app: TestApp;
+let folder: TempFolder;
+let repoId: string;
+
+test.beforeAll(async () => {
+	folder = tempFolder('repo');
+	makeRepo(folder.path);
+	app = await new TestApp({ SANDBOX_DRIVER: 'bubblewrap' }).start();
+	repoId = (await app.addRepo(folder.path)).id;
+});
+test.afterAll(async () => {
+	await app?.remove();
+	folder?.remove();
+});
+
+/** Opens a session that was just started. */
+const open = async (page: Page, prompt: string, permissionMode = 'ask'): Promise<string> => {
+	const { id } = await app.startSession(repoId, prompt, { permissionMode });
+	await page.goto(app.link);
+	await page.goto(`${app.origin}/sessions/${id}`);
+	return id;
+};
+const asked = (page: Page, kind: string) =>
+	page.locator(`[data-testid=pending-request][data-kind=${kind}]`);
+const status = (page: Page) => page.getByTestId('session-status').first();
+
+test('a plan: sent back with words, over a reload in the middle, then approved and done', async ({
+	page
+}) => {
+	const id = await open(page, '[[demo: tool name=EnterPlanMode]]', 'full');
+	await app.sessionWhere(id, atRest, 'plan mode');
+	const say = async (words: string): Promise<void> => {
+		await page.getByLabel('Message to the agent').fill(words);
+		await page.keyboard.press('Enter');
+		await expect(status(page)).toHaveAttribute('data-waiting-for', 'plan');
+	};
+	await say('Plan how to extend the notes.');
+	await expect(asked(page, 'plan')).toContainText('The agent proposes a plan');
+	await expect(asked(page, 'plan').getByRole('listitem').first()).toContainText('Start from');
+	await asked(page, 'plan').getByRole('button', { name: 'Request changes…' }).click();
+	await page.reload();
+
+	await asked(page, 'plan').getByRole('button', { name: 'Request changes…' }).click();
+	await page.getByLabel('What should change?').fill('Write the test first.');
+	await asked(page, 'plan').getByRole('button', { name: 'Request changes', exact: true }).click();
+	await expect(page.getByRole('log')).toContainText('The plan was not approved');
+	await expect(page.getByRole('log')).toContainText('Write the test first.');
+
+	await say('Plan it again, please.');
+	await asked(page, 'plan').getByRole('button', { name: 'Approve plan' }).click();
+	const done = await app.sessionWhere(id, atRest, 'the end of the turn');
+	expect(done.commitCount).toBe(1);
+	const decisions = (await app.events(id)).filter(({ type }) => type === 'request.decided');
+	expect(decisions.map(({ payload }) => payload['decision'])).toEqual(['deny', 'allow']);
+});
+
+test('a question: answered with a choice after a reload, and the agent has the answer', async ({
+	page
+}) => {
+	const id = await open(
+		page,
+		'[[demo: ask question="Which database?" options="PostgreSQL|SQLite"]]'
+	);
+	await expect(status(page)).toHaveAttribute('data-waiting-for', 'answer');
+	await asked(page, 'question').getByLabel('SQLite').check();
+	await page.reload();
+	await expect(asked(page, 'question')).toContainText('Which database?');
+	await asked(page, 'question').getByLabel('PostgreSQL').check();
+	await asked(page, 'question').getByRole('button', { name: 'Answer', exact: true }).click();
+	await expect(asked(page, 'question')).toHaveCount(0);
+	await app.sessionWhere(id, atRest, 'the end of the turn');
+	await expect(page.getByRole('log')).toContainText('PostgreSQL');
+});
+
+test('a finish asked for in mid-turn shows at once, and is kept when the turn ends', async ({
+	page
+}) => {
+	const id = await open(page, '[[demo: write path=b.txt content=hello]]');
+	await expect(asked(page, 'approval')).toBeVisible();
+	await page.getByRole('button', { name: 'More actions' }).click();
+	await page.getByRole('menuitem', { name: /^Finish/ }).click();
+	await expect(status(page)).toContainText('finishing after this turn');
+	await expect(page.getByText('This session is finishing after this turn.')).toBeVisible();
+	await page.reload();
+	await expect(status(page)).toContainText('finishing after this turn');
+
+	await asked(page, 'approval').getByRole('button', { name: 'Allow' }).click();
+	await app.sessionWhere(id, (session) => session.status === 'finished', 'the finish');
+	await expect(status(page)).toHaveAttribute('data-status', 'finished');
+	await expect(status(page)).not.toContainText('finishing');
+});
