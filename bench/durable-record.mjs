@@ -19,7 +19,7 @@ const payload = JSON.stringify({
 	session_id: '00000000-0000-4000-8000-000000000000'
 });
 
-/** As many records as fit in one batch of either side. */
+/** Records that the limit inserts at once. */
 export const BATCH = 200;
 
 /** @param {number} n @param {string} ts */
@@ -29,3 +29,6 @@ export const recordJson = (n, ts) =>
 /** @param {number} seq @param {string} ts */
 export const rowJson = (seq, ts) =>
 	`{"seq":${seq},"n":${seq},"ts":"${ts}","source":"claude","type":"claude.assistant","payload":${payload},"marks":null}`;
+
+/** As many as a runner puts into one frame: `FRAME_BYTES` of `packages/runner/src/record-sender.ts`. */
+export const FRAME = Math.floor((96 * 1024) / recordJson(1, new Date(0).toISOString()).length);

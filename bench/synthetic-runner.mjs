@@ -1,11 +1,11 @@
 /**
  * Runners without an agent: each connects to a session's door, is welcomed, and keeps a thousand
- * records on their way as the real one does, in frames of two hundred. Takes its settings as JSON in
+ * records on their way, in frames of as many, as the real one does. Takes its settings as JSON in
  * the first argument, prints the number of records a second that were acknowledged, which is after
  * their commit.
  */
 import WebSocket from 'ws';
-import { BATCH, recordJson } from './durable-record.mjs';
+import { FRAME, recordJson } from './durable-record.mjs';
 
 const PROTOCOL_VERSION = 1;
 const WINDOW = 1000;
@@ -27,9 +27,9 @@ const run = ({ id, epoch, token, socket }) =>
 		let sentN = 0;
 		let ackedN = 0;
 		const pump = () => {
-			while (sentN - ackedN + BATCH <= WINDOW) {
+			while (sentN - ackedN + FRAME <= WINDOW) {
 				const ts = new Date().toISOString();
-				const records = Array.from({ length: BATCH }, () => recordJson(++sentN, ts));
+				const records = Array.from({ length: FRAME }, () => recordJson(++sentN, ts));
 				ws.send(`{"kind":"records","records":[${records.join(',')}]}`);
 			}
 		};

@@ -74,6 +74,7 @@ beforeEach(async () => {
 			onHello: () => undefined,
 			onActivity: () => undefined,
 			onClose: () => undefined,
+			inTurn: (work) => work(),
 			backOff: () => Promise.resolve()
 		});
 	});

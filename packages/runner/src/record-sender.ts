@@ -8,7 +8,11 @@ import type { Outbox, OutboxEntry } from './outbox.ts';
 /** Records that may be on their way: sent, not committed. */
 const WINDOW = 1000;
 const FRAME_RECORDS = 200;
-const FRAME_BYTES = 512 * 1024;
+/**
+ * Of a frame that has more than one record. What the manager makes of a frame stays below the 128 KiB
+ * from which V8 gives each text pages of its own: to map and fault those in costs more than to parse it.
+ */
+const FRAME_BYTES = 96 * 1024;
 /** The socket takes no more before this much of it has left. */
 const BUFFERED_BYTES = 8 * 1024 * 1024;
 

@@ -28,4 +28,14 @@ describe('EventTail', () => {
 		tail.push(entries(5_002, 5_003));
 		expect(seqs(tail, 5_001)).toEqual([5_002, 5_003]);
 	});
+
+	it('holds nothing once it was cleared, and begins anew with what comes', () => {
+		const tail = new EventTail();
+		tail.push(entries(1, 5));
+		tail.clear();
+		expect(seqs(tail, 3)).toBeNull();
+		tail.push(entries(9, 10));
+		expect(seqs(tail, 8)).toEqual([9, 10]);
+		expect(seqs(tail, 5)).toBeNull();
+	});
 });

@@ -33,6 +33,12 @@ export class EventTail {
 		if (drop > 0) this.#entries = this.#entries.slice(drop);
 	}
 
+	/** Lets go of all; what is pushed next begins anew. */
+	clear(): void {
+		this.#entries = [];
+		this.#length = 0;
+	}
+
 	/** Events after `after`, at most `limit`; null when the tail does not reach back that far. */
 	readAfter(after: number, limit: number): TailEntry[] | null {
 		const first = this.#entries[0];

@@ -4,24 +4,29 @@ import type { OutboxRecord } from '@agent-manager/protocol/runner-frames.ts';
 import { RecordIntake } from './record-intake.ts';
 import type { IngestResult } from './session-log.ts';
 
-const records = (from: number, to: number): OutboxRecord[] =>
+const records = (from: number, to: number, payload = {}): OutboxRecord[] =>
 	Array.from({ length: to - from + 1 }, (_, index) => ({
 		n: from + index,
 		ts: '2026-01-02T03:04:05.000Z',
 		source: 'claude',
 		type: 'claude.user',
-		payload: {}
+		payload
 	}));
+const frame = (...args: Parameters<typeof records>): Buffer =>
+	Buffer.from(JSON.stringify(records(...args)));
 const flush = () => new Promise((resolve) => setImmediate(resolve));
 
 const makeIntake = (ingest: (batch: readonly OutboxRecord[]) => Promise<IngestResult>) => {
 	const said: string[] = [];
 	const intake = new RecordIntake({
+		read: (bytes) => JSON.parse(bytes.toString()) as OutboxRecord[],
 		ingest,
+		inTurn: (work) => work(),
 		isOver: () => false,
 		onCommitted: (n) => said.push(`ack ${n}`),
 		onHole: (n) => said.push(`nack ${n}`),
 		onFenced: () => said.push('fenced'),
+		onUnreadable: () => said.push('unreadable'),
 		pause: () => said.push('pause'),
 		resume: () => said.push('resume'),
 		backOff: () => Promise.resolve(),
@@ -38,14 +43,75 @@ describe('RecordIntake', () => {
 			await flush();
 			return { ackedN: batch.at(-1)?.n ?? 0 };
 		});
-		intake.push({ records: records(1, 1), length: 10 });
-		for (let at = 2; at <= 1_201; at += 100) {
-			intake.push({ records: records(at, at + 99), length: 1_000 });
-		}
+		intake.push(frame(1, 1));
+		for (let at = 2; at <= 1_201; at += 100) intake.push(frame(at, at + 99));
 		for (let i = 0; i < 20; i++) await flush();
 		expect(said.filter((word) => word.startsWith('ack')).at(-1)).toBe('ack 1201');
 		expect(Math.max(...batches)).toBeLessThanOrEqual(500);
 		expect(batches.length).toBeLessThan(6);
+	});
+
+	it('writes texts of a bounded length, but never less than a frame', async () => {
+		const batches: number[] = [];
+		const { intake, said } = makeIntake((batch) => {
+			batches.push(batch.length);
+			return Promise.resolve({ ackedN: batch.at(-1)?.n ?? 0 });
+		});
+		const payload = { text: 'x'.repeat(40_000) };
+		for (let n = 1; n <= 6; n++) intake.push(frame(n, n, payload));
+		intake.push(frame(7, 9, { text: 'x'.repeat(200_000) }));
+		for (let i = 0; i < 20; i++) await flush();
+		expect(said.at(-2)).toBe('ack 9');
+		expect(batches).toEqual([1, 2, 2, 1, 3]);
+	});
+
+	it('takes nothing of a frame that it can’t read, nor of what follows', async () => {
+		const taken: number[] = [];
+		const { intake, said } = makeIntake((batch) => {
+			taken.push(...batch.map(({ n }) => n));
+			return Promise.resolve({ ackedN: batch.at(-1)?.n ?? 0 });
+		});
+		intake.push(frame(1, 2));
+		intake.push(Buffer.from('{'));
+		intake.push(frame(3, 4));
+		for (let i = 0; i < 5; i++) await flush();
+		expect(taken).toEqual([1, 2]);
+		expect(said).toContain('unreadable');
+		expect(said).not.toContain('ack 4');
+	});
+
+	it('reads a frame when it is its turn to write, and the one behind it meanwhile', async () => {
+		const read: number[] = [];
+		const turns: (() => void)[] = [];
+		let commit: () => void = () => undefined;
+		const intake = new RecordIntake({
+			read: (bytes) => {
+				read.push(bytes.length);
+				return records(read.length, read.length, { text: 'x'.repeat(100_000) });
+			},
+			ingest: (batch) =>
+				new Promise((resolve) => (commit = () => resolve({ ackedN: batch.at(-1)?.n ?? 0 }))),
+			inTurn: (work) =>
+				new Promise((resolve, reject) => turns.push(() => work().then(resolve, reject))),
+			isOver: () => false,
+			onCommitted: () => undefined,
+			onHole: () => undefined,
+			onFenced: () => undefined,
+			onUnreadable: () => undefined,
+			pause: () => undefined,
+			resume: () => undefined,
+			backOff: () => Promise.resolve(),
+			logger: pino({ level: 'silent' })
+		});
+		for (const length of [100_001, 100_002, 100_003]) intake.push(Buffer.alloc(length));
+		await flush();
+		expect(read).toEqual([]);
+		turns.shift()?.();
+		await flush();
+		expect(read).toEqual([100_001, 100_002]);
+		commit();
+		await flush();
+		expect(read).toEqual([100_001, 100_002]);
 	});
 
 	it('tries again until the database is back', async () => {
@@ -55,7 +121,7 @@ describe('RecordIntake', () => {
 				? Promise.reject(new Error('away'))
 				: Promise.resolve({ ackedN: batch.at(-1)?.n ?? 0 })
 		);
-		intake.push({ records: records(1, 5), length: 10 });
+		intake.push(frame(1, 5));
 		for (let i = 0; i < 10; i++) await flush();
 		expect(said.filter((word) => word !== 'resume')).toEqual(['ack 5']);
 	});
@@ -64,32 +130,29 @@ describe('RecordIntake', () => {
 		const { intake, said } = makeIntake((batch) =>
 			Promise.resolve(batch[0]?.n === 1 ? { ackedN: 9 } : { expectedN: 1 })
 		);
-		intake.push({ records: records(5, 5), length: 10 });
-		intake.push({ records: records(6, 6), length: 10 });
+		intake.push(frame(5, 5));
+		intake.push(frame(6, 6));
 		await flush();
-		intake.push({ records: records(1, 9), length: 10 });
+		intake.push(frame(1, 9));
 		for (let i = 0; i < 5; i++) await flush();
 		expect(said.filter((word) => word !== 'resume')[0]).toBe('nack 1');
 		expect(said.filter((word) => word !== 'resume').at(-1)).toBe('ack 9');
 	});
 
-	it('reads no more while too much waits, by count and by length', async () => {
-		for (const frame of [
-			{ records: records(1, 2_500), length: 10 },
-			{ records: records(1, 1), length: 20_000_000 }
-		]) {
-			let commit: () => void = () => undefined;
-			const held = new Promise<void>((resolve) => (commit = resolve));
-			const { intake, said } = makeIntake(async (batch) => {
-				await held;
-				return { ackedN: batch.at(-1)?.n ?? 0 };
-			});
-			intake.push(frame);
-			await flush();
-			expect(said).toEqual(['pause']);
-			commit();
-			for (let i = 0; i < 20; i++) await flush();
-			expect(said.at(-1)).toBe('resume');
-		}
+	it('reads no more while too much waits', async () => {
+		let commit: () => void = () => undefined;
+		const held = new Promise<void>((resolve) => (commit = resolve));
+		const { intake, said } = makeIntake(async (batch) => {
+			await held;
+			return { ackedN: batch.at(-1)?.n ?? 0 };
+		});
+		intake.push(frame(1, 1, { text: 'x'.repeat(900_000) }));
+		await flush();
+		expect(said).toEqual([]);
+		intake.push(frame(2, 2, { text: 'x'.repeat(900_000) }));
+		expect(said).toEqual(['pause']);
+		commit();
+		for (let i = 0; i < 20; i++) await flush();
+		expect(said.slice(-2)).toEqual(['ack 2', 'resume']);
 	});
 });

@@ -14,6 +14,7 @@ import {
 	runnerToManagerSchema,
 	type AgentOptions,
 	type ManagerToRunner,
+	type OutboxRecord,
 	type RunnerToManager
 } from '@agent-manager/protocol/runner-frames.ts';
 import {
@@ -45,11 +46,25 @@ export interface RunnerConnectionOptions {
 	/** Something was said, stored or not. */
 	onActivity: () => void;
 	onClose: () => void;
+	/** Runs a write of records when few enough others write. */
+	inTurn: <T>(work: () => Promise<T>) => Promise<T>;
 	/** Resolves after a while; longer each time it is asked in a row. */
 	backOff: (attempt: number) => Promise<void>;
 }
 
 type Hello = Extract<RunnerToManager, { kind: 'hello' }>;
+
+/** How a frame of records begins as our runner writes it. */
+const RECORDS_START = Buffer.from('{"kind":"records",');
+
+const readFrame = (data: Buffer): RunnerToManager =>
+	runnerToManagerSchema.parse(JSON.parse(data.toString()));
+
+const readRecords = (data: Buffer): readonly OutboxRecord[] => {
+	const frame = readFrame(data);
+	if (frame.kind !== 'records') throw new Error('a frame has two kinds');
+	return frame.records;
+};
 
 export class RunnerConnection {
 	readonly #options: RunnerConnectionOptions;
@@ -65,13 +80,12 @@ export class RunnerConnection {
 		this.#options = options;
 		this.#gate = this.#makeGate();
 		this.#intake = this.#makeIntake();
-		const { ws, logger, sessionId } = options;
+		const { ws, logger } = options;
 		ws.on('message', (data, isBinary) => {
 			try {
-				this.#receive((data as Buffer).toString(), isBinary);
+				this.#receive(data as Buffer, isBinary);
 			} catch (cause) {
-				logger.warn({ err: cause, sessionId }, 'runner frame refused');
-				ws.close(RUNNER_CLOSE.protocol, 'the frame could not be read');
+				this.#refuse(cause);
 			}
 		});
 		ws.on('error', (cause) => logger.debug({ err: cause }, 'runner connection failed'));
@@ -122,9 +136,11 @@ export class RunnerConnection {
 	}
 
 	#makeIntake(): RecordIntake {
-		const { ws, log, sessionId, epoch, logger, backOff } = this.#options;
+		const { ws, log, sessionId, epoch, logger, backOff, inTurn } = this.#options;
 		return new RecordIntake({
+			read: readRecords,
 			ingest: (records) => log.ingest(sessionId, epoch, records),
+			inTurn,
 			isOver: () => ws.readyState !== ws.OPEN,
 			onCommitted: (n) => {
 				this.#committedN = n;
@@ -133,6 +149,7 @@ export class RunnerConnection {
 			},
 			onHole: (expectedN) => this.#send({ kind: 'nack', expectedN }),
 			onFenced: () => ws.close(RUNNER_CLOSE.fenced, 'a newer runner has taken over'),
+			onUnreadable: (cause) => this.#refuse(cause),
 			pause: () => ws.pause(),
 			resume: () => ws.resume(),
 			backOff,
@@ -146,9 +163,20 @@ export class RunnerConnection {
 		}
 	}
 
-	#receive(text: string, isBinary: boolean): void {
+	#refuse(cause: unknown): void {
+		const { ws, logger, sessionId } = this.#options;
+		logger.warn({ err: cause, sessionId }, 'runner frame refused');
+		ws.close(RUNNER_CLOSE.protocol, 'the frame could not be read');
+	}
+
+	#receive(data: Buffer, isBinary: boolean): void {
 		if (isBinary) throw new Error('binary frames are not spoken here');
-		const frame = runnerToManagerSchema.parse(JSON.parse(text));
+		// Read when they are written: nothing before that depends on what is in them.
+		if (this.#feed && data.subarray(0, RECORDS_START.length).equals(RECORDS_START)) {
+			this.#options.onHeard();
+			return this.#intake.push(data);
+		}
+		const frame = readFrame(data);
 		this.#options.onHeard();
 		if (frame.kind === 'hello') {
 			if (this.#greeted) throw new Error('hello comes once');
@@ -156,10 +184,10 @@ export class RunnerConnection {
 			return void this.#welcome(frame);
 		}
 		if (!this.#feed) throw new Error('hello comes first');
-		const { length } = text;
+		const { length } = data;
 		switch (frame.kind) {
 			case 'records':
-				return this.#intake.push({ records: frame.records, length });
+				return this.#intake.push(data);
 			case 'delta':
 				this.#options.onActivity();
 				return this.#gate.push({ ...frame, length }, this.#committedN);

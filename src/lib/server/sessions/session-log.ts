@@ -318,7 +318,9 @@ export class SessionLog {
 		const { state: before, position: from } = entry.cell;
 		Object.assign(entry.cell, { state, position, updatedAt: next.updatedAt });
 		this.#heads.set(entry.cell.id, position.lastSeq);
-		entry.tail.push(tail);
+		// Texts that nobody reads would only grow old in memory: a viewer that comes later asks the database.
+		if (this.#options.hub.viewers(entry.cell.id) > 0) entry.tail.push(tail);
+		else entry.tail.clear();
 		this.#options.hub.publishSession(entry.cell.id, { type: 'head', head: position.lastSeq });
 		if (state !== before) this.#publish(entry.cell);
 		this.#options.onCommit({

@@ -2,6 +2,7 @@
  * Ties the parts of sessions together: what follows from a commit, runners that connect, the look at
  * boot and the timer. Decisions are elsewhere; here is only who is told.
  */
+import pLimit from 'p-limit';
 import type { WebSocket } from 'ws';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { PartialMessage } from '@agent-manager/protocol/delta.ts';
@@ -34,6 +35,8 @@ export interface SessionManagerOptions {
 }
 
 const TIMER_MS = 5_000;
+/** Sessions whose records are written at the same time: more make each wait longer, and none come sooner. */
+const INGEST_CONCURRENCY = 4;
 const INGEST_BACKOFF_MAX_MS = 2_000;
 
 const backOff = (attempt: number): Promise<void> =>
@@ -47,6 +50,7 @@ export class SessionManager {
 	readonly #onCounts: (repoId: RepoId) => void;
 	/** Drivers whose last listing failed: nothing is concluded about their sandboxes. */
 	readonly #unlisted = new Set<DriverKind>();
+	readonly #inTurn = pLimit(INGEST_CONCURRENCY);
 	#timer: NodeJS.Timeout | null = null;
 	#answerTimer: NodeJS.Timeout | null = null;
 	#looking: Promise<void> | null = null;
@@ -138,6 +142,7 @@ export class SessionManager {
 			log,
 			hub,
 			logger,
+			inTurn: this.#inTurn,
 			backOff,
 			partials: runtime.partials,
 			agentOptions: () => this.#agentOptions(sessionId),
