@@ -59,7 +59,7 @@ const replayThenAttach: Control = {
 			`this.#cursor = Math.min(afterSeq, found.value.head);
 		}
 		await this.#pull();
-		await new Promise((resolve) => setTimeout(resolve, 50));
+		await new Promise((resolve) => setTimeout(resolve, 150));
 		this.#cursor = this.#services.log.head(this.#sessionId);
 		this.#stopListening = this.#services.hub.onSession(this.#sessionId, (signal) => this.#hear(signal));`
 		]

@@ -26,14 +26,17 @@ const childrenOf = (pid: number): number[] => {
 	}
 };
 
-/** Stands still, all of it at once, and goes on after a while. */
-const freeze = async (pids: readonly number[], ms: number): Promise<void> => {
+/** Stands still, all of it at once, until what is returned is called. */
+const halt = (pids: readonly number[]): (() => void) => {
 	const stopped = pids.filter((pid) => signal(pid, 'SIGSTOP'));
-	try {
-		await delay(ms);
-	} finally {
+	return () => {
 		for (const pid of stopped) signal(pid, 'SIGCONT');
-	}
+	};
+};
+
+const freeze = async (pids: readonly number[], ms: number): Promise<void> => {
+	const thaw = halt(pids);
+	await delay(ms).finally(thaw);
 };
 
 /** The runner's own process; null when its sandbox is gone or has not come so far. */
@@ -52,9 +55,15 @@ export const freezeRunner = async (app: TestApp, sessionId: string, ms: number):
 	if (pid !== null) await freeze([pid], ms);
 };
 
-export const freezeDatabase = async (app: TestApp, ms: number): Promise<void> => {
+/** Connections stay, and get no answer until what is returned is called. */
+export const haltDatabase = async (app: TestApp): Promise<() => void> => {
 	const database = await findDatabase(app);
-	if (database) await freeze([database.pid, ...childrenOf(database.pid)], ms);
+	return halt(database ? [database.pid, ...childrenOf(database.pid)] : []);
+};
+
+export const freezeDatabase = async (app: TestApp, ms: number): Promise<void> => {
+	const thaw = await haltDatabase(app);
+	await delay(ms).finally(thaw);
 };
 
 /** Breaks the connection of a light runner at its door, in the middle of a frame. */

@@ -53,6 +53,12 @@ export class PageViewer {
 		return read();
 	}
 
+	/** Waits until the words are there, or are there no more. */
+	async untilShown(words: string, shown = true): Promise<void> {
+		const state = shown ? 'visible' : 'hidden';
+		await this.#page.getByText(words).waitFor({ state, timeout: 120_000 });
+	}
+
 	async end(): Promise<void> {
 		await this.#browser.close();
 	}
