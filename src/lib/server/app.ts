@@ -2,8 +2,6 @@
  * The composition root: reads the configuration, starts the database, makes every part and ties them
  * together, and takes them apart again. Imported by `hooks.server.ts` and entries only.
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Cookies } from '@sveltejs/kit';
 import type { RepoId } from '@agent-manager/protocol/ids.ts';
@@ -26,7 +24,7 @@ import { isTransient } from './db/connection-errors.ts';
 import { throughOutages, type OutageOptions } from './db/outage.ts';
 import { createLogger, type Logger } from './logger.ts';
 import type { UpstreamDescription, UpstreamResolver } from './model/upstream.ts';
-import { findProjectRoot } from './project-root.ts';
+import { readAppVersion } from './project-root.ts';
 import type { DriverStatus, ImageBuild } from './runner/driver-choice.ts';
 import { createHub } from './sessions/hub.ts';
 import type { SessionService } from './sessions/session-service.ts';
@@ -105,13 +103,6 @@ const orStop = <T>(result: Result<T, WireError>): T => {
 
 const say = (text: string): void => {
 	process.stdout.write(`${text}\n`);
-};
-
-const readVersion = (): string => {
-	const manifest = JSON.parse(readFileSync(join(findProjectRoot(), 'package.json'), 'utf8')) as {
-		version: string;
-	};
-	return manifest.version;
 };
 
 const COOKIE_SECONDS = 400 * 24 * 60 * 60;
@@ -254,7 +245,7 @@ const start = async ({ onStandby, signal }: StartOptions): Promise<App> => {
 			now: () => new Date()
 		}
 	});
-	const version = readVersion();
+	const version = readAppVersion();
 	announce(config, token, listening);
 	// Finds the driver before the first session needs it, and begins to build an image that is missing.
 	void drivers.choose(null);

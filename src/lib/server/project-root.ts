@@ -27,3 +27,10 @@ function isProjectRoot(folder: string): boolean {
 		content.name === 'agent-manager'
 	);
 }
+
+export const readAppVersion = (): string => {
+	const manifest = JSON.parse(readFileSync(join(findProjectRoot(), 'package.json'), 'utf8')) as {
+		version: string;
+	};
+	return manifest.version;
+};
