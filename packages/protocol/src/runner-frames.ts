@@ -51,6 +51,14 @@ export const runnerCommandSchema = z.discriminatedUnion('type', [
 ]);
 export type RunnerCommand = z.infer<typeof runnerCommandSchema>;
 
+/** The version that each command came with: an older runner is not told. */
+export const COMMAND_SINCE: Record<RunnerCommand['type'], number> = {
+	message: 1,
+	interrupt: 1,
+	decide: 1,
+	finish: 1
+};
+
 /** Runner → manager. */
 export const runnerToManagerSchema = z.discriminatedUnion('kind', [
 	/** First frame. `lastN`: newest record in the outbox; `lastCommand`: newest command it has taken. */

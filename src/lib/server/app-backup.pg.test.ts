@@ -114,7 +114,7 @@ beforeAll(async () => {
 	writeFileSync(join(folder, 'claude', 'projects', 'conversation.jsonl'), '{"a":1}\n');
 	writeFileSync(join(folder, 'door', 'door.sock'), '');
 	execFileSync('ln', ['-s', '/etc/passwd', join(folder, 'claude', 'link')]);
-	execFileSync('mkfifo', [join(folder, 'claude', 'pipe')]);
+	execFileSync('/usr/bin/mkfifo', [join(folder, 'claude', 'pipe')]);
 	file = join(temp.path, 'backup');
 	const made = await backUp({ config: sourceConfig, path: file, say });
 	if (!made.ok) throw new Error(made.error.message);

@@ -17,7 +17,11 @@ const interrupt = (num: number): NumberedCommand => ({
 });
 
 /** A database that answers when the test says so. */
-const makeFeed = (lastTaken: number, state: Partial<SessionState> = {}) => {
+const makeFeed = (
+	lastTaken: number,
+	state: Partial<SessionState> = {},
+	{ knowsInterrupt = true } = {}
+) => {
 	const stored: NumberedCommand[] = [];
 	const sent: string[] = [];
 	const failures: unknown[] = [];
@@ -30,6 +34,7 @@ const makeFeed = (lastTaken: number, state: Partial<SessionState> = {}) => {
 		},
 		state: () => Promise.resolve({ ...initialSessionState(), ...state }),
 		send: ({ num, command }) => sent.push(`${num} ${command.type}`),
+		knows: (type) => type !== 'interrupt' || knowsInterrupt,
 		onFailure: (cause) => failures.push(cause)
 	});
 	const settle = async (): Promise<void> => {
@@ -47,6 +52,15 @@ describe('CommandFeed', () => {
 		feed.deliver([message(4), message(5)]);
 		feed.deliver([message(6)]);
 		expect(sent).toEqual(['4 message', '5 message', '6 message']);
+	});
+
+	it('tells an older runner nothing that it does not know, and keeps the numbers', async () => {
+		const made = makeFeed(0, { openTurn: 't' }, { knowsInterrupt: false });
+		made.stored.push(interrupt(1), message(2));
+		made.feed.catchUp();
+		await made.settle();
+		made.feed.deliver([interrupt(3), message(4)]);
+		expect(made.sent).toEqual(['1 decide', '2 message', '3 decide', '4 message']);
 	});
 
 	it('lets no new command overtake older ones that are still being read', async () => {

@@ -13,22 +13,33 @@ export interface CommandFeedOptions {
 	/** The session as it is; null when it is gone. */
 	state: () => Promise<SessionState | null>;
 	send: (command: NumberedCommand) => void;
+	/** Does this runner know such a command? One of an older version may not. */
+	knows: (type: RunnerCommand['type']) => boolean;
 	/** Commands could not be read: the connection begins again. */
 	onFailure: (cause: unknown) => void;
 }
 
+/** A number has to come even if there is nothing to say: an answer to nothing, which every runner knows. */
+const nothing = ({ commandId }: RunnerCommand): RunnerCommand => ({
+	...{
+		type: 'decide',
+		commandId,
+		requestId: '',
+		decision: 'deny',
+		message: null,
+		updatedInput: null
+	}
+});
+
 /**
  * What an earlier runner never took may be void by now: an interrupt of a turn that is over, a finish
- * before a resume. Its number has to come all the same, so an answer to nothing goes in its place.
+ * before a resume.
  */
 const orNothing = (command: RunnerCommand, state: SessionState): RunnerCommand => {
 	const isVoid =
 		(command.type === 'finish' && state.desired !== 'finished') ||
 		(command.type === 'interrupt' && state.openTurn === null);
-	if (!isVoid) return command;
-	const { commandId } = command;
-	const nothing = { requestId: '', decision: 'deny', message: null, updatedInput: null } as const;
-	return { type: 'decide', commandId, ...nothing };
+	return isVoid ? nothing(command) : command;
 };
 
 export class CommandFeed {
@@ -74,8 +85,9 @@ export class CommandFeed {
 		}
 	}
 
-	#send(command: NumberedCommand): void {
-		this.#lastSent = command.num;
-		this.#options.send(command);
+	#send({ num, command }: NumberedCommand): void {
+		const { knows, send } = this.#options;
+		this.#lastSent = num;
+		send({ num, command: knows(command.type) ? command : nothing(command) });
 	}
 }

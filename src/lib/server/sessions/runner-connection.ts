@@ -10,6 +10,7 @@ import {
 	PROTOCOL_VERSION
 } from '@agent-manager/protocol/protocol-version.ts';
 import {
+	COMMAND_SINCE,
 	RUNNER_CLOSE,
 	runnerToManagerSchema,
 	type AgentOptions,
@@ -219,7 +220,7 @@ export class RunnerConnection {
 			}
 			this.#committedN = cell.position.lastN;
 			this.#send({ kind: 'welcome', v: PROTOCOL_VERSION, ackedN: this.#committedN, agent });
-			this.#feed = this.#makeFeed(hello.lastCommand);
+			this.#feed = this.#makeFeed(hello);
 			this.#setHeldUp(false);
 			onHello();
 			if (cell.position.lastCommand > hello.lastCommand) this.#feed.catchUp();
@@ -229,12 +230,13 @@ export class RunnerConnection {
 		}
 	}
 
-	#makeFeed(lastTaken: number): CommandFeed {
+	#makeFeed({ v, lastCommand }: Hello): CommandFeed {
 		const { ws, db, log, sessionId, logger } = this.#options;
-		return new CommandFeed(lastTaken, {
+		return new CommandFeed(lastCommand, {
 			readAfter: (num) => readRunnerCommands(db, sessionId, num),
 			state: async () => (await log.find(sessionId))?.state ?? null,
 			send: ({ num, command }) => this.#send({ kind: 'command', num, command }),
+			knows: (type) => COMMAND_SINCE[type] <= v,
 			onFailure: (cause) => {
 				logger.warn({ err: cause, sessionId }, 'commands could not be read');
 				ws.close(RUNNER_CLOSE.goingAway, 'try again');
