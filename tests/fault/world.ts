@@ -133,7 +133,7 @@ export class World {
 
 	async end(): Promise<void> {
 		for (const viewer of this.viewers) viewer.end();
-		for (const page of this.pages) await page.end();
+		for (const page of this.pages) await page.end().catch(() => undefined);
 		this.keeper.end();
 		if (!this.app.isRunning) await this.app.start();
 		await this.app.remove();
@@ -159,14 +159,20 @@ export class World {
 		const { rows, events } = await readLogRows(this.app, sessionId);
 		const head = rows.at(-1)?.seq ?? 0;
 		const pages: PageEvidence[] = [];
+		const gone: Violation[] = [];
 		for (const page of this.pages.filter((it) => it.sessionId === sessionId)) {
-			const window = await page.window(head, patienceMs);
+			const window = await page.window(head, patienceMs).catch(() => null);
+			if (!window) {
+				// What the others saw still counts.
+				gone.push({ kind: 'lost', where: page.name, sessionId, what: 'all: its browser ended' });
+				continue;
+			}
 			const due = events.filter(({ seq }) => seq >= window.first && seq <= window.head);
 			pages.push({ name: page.name, ...window, dueHash: transcriptHash(due) });
 		}
 		const truth = this.keeper.records(sessionId);
 		const viewers = this.viewers.map((viewer) => viewer.evidence(sessionId));
 		const violations = checkSession({ sessionId, truth, rows, viewers, pages });
-		return { violations, events: rows.length, records: truth.length };
+		return { violations: [...violations, ...gone], events: rows.length, records: truth.length };
 	}
 }
