@@ -1,11 +1,12 @@
 /**
  * What `node build` runs. The order matters: the environment is read first, because adapter-node's
  * handler reads it at import; the port is taken second, so that a taken one is found out before a
- * database is started; the app starts last, while early requests wait for it.
+ * database is started; the app starts last. Early requests wait for it a moment, and are told 503 then.
  *
  * What it shares with the app goes over well-known symbols on `globalThis`, because the app is a
  * separate bundle (`handler.js`):
  * - `agent-manager.listening`: set here before the app starts, `{ host, port, origin }`.
+ * - `agent-manager.waiting`: set by the app while its start waits for something, in words.
  * - `agent-manager.upgrade`: set by the app, `(req, socket, head) => void`, answers `/ws`.
  * - `agent-manager.shutdown`: set by the app, `() => Promise<void>`, awaited before the server closes.
  */
@@ -15,6 +16,7 @@ import { setTimeout } from 'node:timers/promises';
 import { readEnvironment, type ServerEnvironment } from './environment.ts';
 import { listen, originOf, SERVER_NAME } from './listen.ts';
 import { shutdownHandler } from './shutdown.ts';
+import { answerStarting, waitsFor } from './starting.ts';
 
 type Handler = (req: IncomingMessage, res: ServerResponse, next: () => void) => void;
 type Upgrade = (req: IncomingMessage, socket: Duplex, head: Buffer) => void;
@@ -25,6 +27,9 @@ const UPGRADE = Symbol.for('agent-manager.upgrade');
 const SHUTDOWN = Symbol.for('agent-manager.shutdown');
 
 const START_GRACE_MS = 3000;
+/** Most starts take less: a browser that comes early just waits. */
+const EARLY_PATIENCE_MS = 5000;
+const EARLY_LOOK_MS = 50;
 
 /** Says why the app could not start, without a stack if the error carries its own hint. */
 function failStart(error: unknown): never {
@@ -35,21 +40,40 @@ function failStart(error: unknown): never {
 	process.exit(1);
 }
 
+/** The app, or null when it is known or likely that it takes longer. */
+async function inTime(ready: Promise<Handler>): Promise<Handler | null> {
+	const end = performance.now() + EARLY_PATIENCE_MS;
+	while (performance.now() < end && waitsFor() === null) {
+		const handler = await Promise.race([ready, setTimeout(EARLY_LOOK_MS, null)]);
+		if (handler) return handler;
+	}
+	return Promise.race([ready, setTimeout(0, null)]);
+}
+
 function answerRequests(server: Server, ready: Promise<Handler>, protocolHeader: string | null) {
+	let app: Handler | null = null;
+	void ready.then((handler) => (app = handler));
 	server.on('request', (req: IncomingMessage, res: ServerResponse) => {
 		res.setHeader('server', SERVER_NAME);
 		res.setHeader('x-content-type-options', 'nosniff');
 		// Overwrites whatever the client sent: only a proxy named by PROTOCOL_HEADER may say https.
 		if (protocolHeader) req.headers[protocolHeader] = 'http';
 		const notFound = () => res.writeHead(404, { 'content-type': 'text/plain' }).end('Not found\n');
-		void ready.then((handler) => handler(req, res, notFound));
+		void (app ? Promise.resolve(app) : inTime(ready)).then((handler) =>
+			handler ? handler(req, res, notFound) : answerStarting(req, res, waitsFor())
+		);
 	});
 }
 
 function answerUpgrades(server: Server, ready: Promise<Handler>) {
 	server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
 		socket.on('error', () => socket.destroy());
-		void ready.then(() => {
+		void inTime(ready).then((handler) => {
+			if (!handler) {
+				return socket.end(
+					'HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n'
+				);
+			}
 			const upgrade = shared[UPGRADE] as Upgrade | undefined;
 			if (upgrade && req.url?.split('?')[0] === '/ws') return upgrade(req, socket, head);
 			socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');

@@ -26,7 +26,8 @@ const PROGRAMS = [
 	{ programs: ['chromium', 'chromium-browser', 'google-chrome'], package: 'chromium' },
 	{ programs: ['bwrap'], package: 'bubblewrap' },
 	{ programs: ['dockerd'], package: 'docker.io' },
-	{ programs: ['mmdebstrap'], package: 'mmdebstrap' }
+	{ programs: ['mmdebstrap'], package: 'mmdebstrap' },
+	{ programs: ['faketime'], package: 'faketime' }
 ];
 
 function hasBrowser() {

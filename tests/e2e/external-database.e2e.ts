@@ -1,8 +1,9 @@
 /** The same app on a PostgreSQL of one's own: pushed first, then started, and crashed in mid-stream. */
 import { execFileSync } from 'node:child_process';
+import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
-import { TestApp } from '../support/app.ts';
+import { TestApp, until } from '../support/app.ts';
 import {
 	findExternalBinaries,
 	startExternalPostgres,
@@ -19,6 +20,15 @@ test.beforeAll(async () => {
 	test.skip(!binaries, 'no PostgreSQL of the system’s packages is installed');
 	if (binaries) server = await startExternalPostgres(binaries);
 });
+
+const freePort = (): Promise<number> =>
+	new Promise((resolve) => {
+		const server = createServer().listen(0, '127.0.0.1', () => {
+			const { port } = server.address() as AddressInfo;
+			server.close(() => resolve(port));
+		});
+	});
+
 test.afterAll(async () => {
 	await app?.remove();
 	await server?.close();
@@ -75,4 +85,48 @@ test('a session on an external database, which crashes while it runs', async () 
 	server = null;
 	const answer = await app.api('GET', '/api/repos');
 	expect([answer.status, answer.body.error.code]).toEqual([503, 'database_unreachable']);
+});
+
+test('a database that is down at the start is waited for, and said to be', async ({ browser }) => {
+	test.skip(!binaries, 'no PostgreSQL of the system’s packages is installed');
+	if (!binaries) return;
+	const database = await startExternalPostgres(binaries);
+	await database.stop();
+	const waiting = new TestApp({ SANDBOX_DRIVER: 'bubblewrap', DATABASE_URL: database.url });
+	waiting.origin = `http://127.0.0.1:${await freePort()}`;
+	try {
+		waiting.launch();
+		await until(async () => waiting.output.includes('Waiting for the database'), 'the words');
+		const answer = await fetch(`${waiting.origin}/api/repos`);
+		expect(answer.status).toBe(503);
+		expect(await answer.json()).toMatchObject({
+			error: { code: 'starting_up', message: expect.stringContaining('database') }
+		});
+		const page = await browser.newPage();
+		await page.goto(waiting.origin);
+		await expect(page.getByRole('status')).toContainText('it waits for the database');
+		await database.start();
+		await until(async () => waiting.output.includes('is ready'), 'the start to go on');
+		await expect(page.getByRole('textbox'), 'the page opens the app by itself').toBeVisible();
+		expect(waiting.isRunning).toBe(true);
+		await page.close();
+	} finally {
+		await waiting.stop();
+		await database.close();
+	}
+});
+
+test('a database that no waiting would mend ends the start, with what to do', async () => {
+	test.skip(!binaries, 'no PostgreSQL of the system’s packages is installed');
+	if (!binaries) return;
+	const database = await startExternalPostgres(binaries);
+	const url = database.url.replace('/postgres?', '/nobody-made-this?');
+	const refused = new TestApp({ DATABASE_URL: url });
+	try {
+		refused.launch();
+		expect(await refused.ended()).toBe(1);
+		expect(refused.output).toContain('Create the database first');
+	} finally {
+		await database.close();
+	}
 });

@@ -54,7 +54,7 @@ export class TestApp {
 	}
 
 	get workspace(): string {
-		return join(this.home, '.agent-manager');
+		return this.env.WORKSPACE_ROOT ?? join(this.home, '.agent-manager');
 	}
 
 	get token(): string {

@@ -31,6 +31,8 @@ export interface ExternalPostgres {
 	url: string;
 	/** SIGQUIT, as in a crash, and a start on the same data. */
 	crashAndRestart(): Promise<void>;
+	stop(): Promise<void>;
+	start(): Promise<void>;
 	close(): Promise<void>;
 }
 
@@ -57,6 +59,10 @@ export async function startExternalPostgres(binaries: ExternalBinaries): Promise
 		url: `postgresql://tester@/postgres?host=${encodeURIComponent(folder)}`,
 		crashAndRestart: async () => {
 			await end(server, 'SIGQUIT');
+			server = await startServer(binaries, folder, data);
+		},
+		stop: () => end(server, 'SIGINT'),
+		start: async () => {
 			server = await startServer(binaries, folder, data);
 		},
 		close: async () => {

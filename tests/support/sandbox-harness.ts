@@ -19,6 +19,7 @@ const startProgram = fileURLToPath(new URL('./start-sandbox.mts', import.meta.ur
 const tsxLoader = import.meta.resolve('tsx');
 
 export interface DriverHarness {
+	kind: 'docker' | 'bubblewrap';
 	/** Why there is no such driver here. */
 	skipped: string | null;
 	/** `command` runs in the place of the runner. */
@@ -77,6 +78,7 @@ const harnessOf = (
 	skipped: string | null,
 	rest: Pick<DriverHarness, 'logBytes' | 'close'>
 ): DriverHarness => ({
+	kind: description.kind,
 	skipped,
 	create: (fixture, command) => createDriver(description, fixture.stateDirectory, command),
 	startInKilledProcess: (fixture, script) => startInKilledProcess(description, fixture, script),

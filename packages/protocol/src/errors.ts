@@ -47,6 +47,7 @@ export const errorCodeSchema = z.enum([
 	'sandbox_image_missing',
 	'sandbox_start_failed',
 	'sandbox_died',
+	'session_files_lost',
 	'engine_unreachable',
 	'runner_not_connected',
 	'runner_protocol',

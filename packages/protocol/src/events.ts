@@ -65,6 +65,10 @@ export const managerEventSchemas = {
 		error: wireErrorSchema
 	}),
 	'worktree.created': z.object({ baseCommit: z.string(), baseAgeSeconds: z.number().nullable() }),
+	/** The worktree was gone: a new checkout of the branch, from the last commit that had come in. */
+	'worktree.restored': z.object({ commit: z.string() }),
+	/** The session folder was gone, and the agent's memory of the session with it. */
+	'conversation.lost': z.object({}),
 	'sandbox.started': z.object({
 		driver: driverKindSchema,
 		epoch: z.int(),

@@ -90,6 +90,11 @@ export const ERROR_TABLE: Record<ErrorCode, ErrorRow> = {
 	sandbox_image_missing: row(503, 'error', 'Build it with `npm run build:image`.'),
 	sandbox_start_failed: row(500, 'error', 'Retry; if it fails again, run `npm run doctor`.'),
 	sandbox_died: row(500, 'error', 'Resume the session: conversation and files are kept.'),
+	session_files_lost: row(
+		500,
+		'error',
+		'Resume the session: it goes on with what is left, and says what is not.'
+	),
 	engine_unreachable: row(503, 'error', 'Start the Docker engine, then retry.'),
 	runner_not_connected: row(503, 'error', 'Retry the start.'),
 	runner_protocol: row(500, 'error', 'Retry; if the app was just updated, rebuild the image.'),

@@ -91,6 +91,18 @@ const folds: { [T in ManagerEventType]: Fold<T> | null } = {
 	'step.finished': null,
 	'step.failed': null,
 	'worktree.created': null,
+	'worktree.restored': (state, { commit }, event) =>
+		addNotice(state, event, {
+			tone: 'warning',
+			title: `The worktree was lost and made anew from commit ${cleanLine(commit, 12)}`,
+			hint: 'Changes that were not committed, and commits that had not come in yet, are lost.'
+		}),
+	'conversation.lost': (state, _payload, event) =>
+		addNotice(state, event, {
+			tone: 'warning',
+			title: 'The session folder was lost: the agent begins a new conversation',
+			hint: 'It does not know what was said before. This page and the branch are kept.'
+		}),
 	'sandbox.started': null,
 	// Why it ended is said once, by the failure that follows.
 	'sandbox.exited': (state, _payload, event) => interruptOpenTools(state, event.ts),

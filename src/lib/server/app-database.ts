@@ -13,6 +13,8 @@ export interface AppDatabase {
 	db: Database;
 	/** Called before each effect outside of the database; rejects unless we certainly lead. */
 	confirmLease: ManagerLease['confirm'];
+	/** Why the embedded server could not be brought back at the last try; null while there is no such trouble. */
+	problem(): WireError | null;
 	stop(): Promise<void>;
 }
 
@@ -25,6 +27,8 @@ export interface AppDatabaseOptions {
 	address: string;
 	/** For the person at the terminal. */
 	say: (text: string) => void;
+	/** For who comes to the page meanwhile: what the start waits for, null once it goes on. */
+	onWaiting: (what: string | null) => void;
 	/** Another manager leads: we wait. */
 	onStandby: (leader: Leader) => void;
 	/** Another manager has taken over: nothing may be done any more. */
@@ -35,15 +39,22 @@ export interface AppDatabaseOptions {
 
 const startServer = async ({
 	config,
-	say
+	say,
+	onWaiting,
+	signal
 }: AppDatabaseOptions): Promise<
 	Result<{ url: string; embedded: EmbeddedPostgres | null }, WireError>
 > => {
 	if (config.databaseUrl !== null) {
 		const waited = await waitForDatabase({
 			url: config.databaseUrl,
-			onWaiting: ({ message }) => say(`Waiting for the database: ${message}`)
+			signal,
+			onWaiting: ({ message }) => {
+				say(`Waiting for the database: ${message}`);
+				onWaiting('it waits for the database');
+			}
 		});
+		onWaiting(null);
 		return waited.ok ? ok({ url: config.databaseUrl, embedded: null }) : waited;
 	}
 	const started = await startEmbeddedPostgres({
@@ -65,14 +76,22 @@ const isAlive = (pid: number): boolean => {
 };
 
 /** Brings the embedded server back whenever it is gone, however often that takes. */
-const keepRunning = (embedded: EmbeddedPostgres) => {
+const keepRunning = (embedded: EmbeddedPostgres, logger: Logger) => {
 	let stopped = false;
 	let trying = false;
+	let problem: WireError | null = null;
+	const note = (found: WireError | null): boolean => {
+		if (found && found.message !== problem?.message) {
+			logger.error({ error: found }, 'the embedded database can not be started again');
+		}
+		problem = found;
+		return found === null;
+	};
 	const revive = (): void => {
 		if (stopped || trying) return;
 		trying = true;
 		const started = embedded.ensureRunning().then(
-			({ ok: isUp }) => isUp,
+			(result) => note(result.ok ? null : result.error),
 			() => false
 		);
 		void started.then((isUp) => {
@@ -86,6 +105,7 @@ const keepRunning = (embedded: EmbeddedPostgres) => {
 	timer.unref();
 	return {
 		revive,
+		problem: () => problem,
 		stop: (): void => {
 			stopped = true;
 			clearInterval(timer);
@@ -100,7 +120,7 @@ export const startDatabase = async (
 	const server = await startServer(options);
 	if (!server.ok) return server;
 	const { url, embedded } = server.value;
-	const keeper = embedded && keepRunning(embedded);
+	const keeper = embedded && keepRunning(embedded, logger);
 	const stopServer = async (): Promise<void> => {
 		keeper?.stop();
 		await embedded?.stop({ unlessInUse: true });
@@ -134,6 +154,7 @@ export const startDatabase = async (
 	return ok({
 		db,
 		confirmLease: () => lease.confirm(),
+		problem: () => keeper?.problem() ?? null,
 		async stop() {
 			stopping = true;
 			await close();

@@ -69,6 +69,7 @@ export const createAppRepos = (options: AppReposOptions): AppRepos => {
 		newId: randomUUID,
 		purgeSessions: (id) => purgeAllSessions(sessions().service, hub, id),
 		onChange: publish,
+		onMirrorMade: (repoId) => sessions().manager.mirrorMade(repoId),
 		onRemoved: (repoId) => hub.publishList({ type: 'repo_removed', repoId })
 	});
 	return {

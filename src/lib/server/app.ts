@@ -9,6 +9,7 @@ import type { WireError } from '@agent-manager/protocol/errors.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import type { Result } from '#lib/domain/result.ts';
 import { createCredentials, loadSecret, type Credentials } from './access/credentials.ts';
+import { keepFiles } from './access/keep-files.ts';
 import { readInstance } from './access/instance.ts';
 import { originPolicy, type OriginPolicy } from './access/origin-policy.ts';
 import { startDatabase, type AppDatabase } from './app-database.ts';
@@ -20,7 +21,7 @@ import { createGuards } from './app-guards.ts';
 import { notLeader, type Standby } from './app-standby.ts';
 import type { Config } from './config.ts';
 import { formatConfigProblems, loadProcessConfig } from './config-process.ts';
-import { isTransient } from './db/connection-errors.ts';
+import { isDiskFull, isTransient } from './db/connection-errors.ts';
 import { throughOutages, type OutageOptions } from './db/outage.ts';
 import { createLogger, type Logger } from './logger.ts';
 import type { UpstreamDescription, UpstreamResolver } from './model/upstream.ts';
@@ -80,6 +81,7 @@ interface Listening {
 const shared = globalThis as unknown as Record<symbol, unknown>;
 const APP = Symbol.for('agent-manager.app');
 const LISTENING = Symbol.for('agent-manager.listening');
+const WAITING = Symbol.for('agent-manager.waiting');
 const UPGRADE = Symbol.for('agent-manager.upgrade');
 const SHUTDOWN = Symbol.for('agent-manager.shutdown');
 const STANDBY = Symbol.for('agent-manager.standby');
@@ -128,6 +130,7 @@ const readListening = (config: Config): Listening => {
 };
 
 interface Parts {
+	stopKeeping: () => void;
 	database: AppDatabase;
 	repos: AppRepos;
 	sessions: AppSessions;
@@ -161,10 +164,19 @@ const createParts = async (
 		remoteFor: repos.remoteFor,
 		onCounts: (repoId: RepoId) => repos.publish(repoId)
 	});
-	return { hub, parts: { database, repos, sessions, door, drivers } satisfies Parts };
+	const stopKeeping = keepFiles(
+		[
+			{ path: join(config.workspaceRoot, 'instance'), text: `${instance}\n`, mode: 0o644 },
+			{ path: join(config.workspaceRoot, 'secret'), text: `${secret}\n`, mode: 0o600 }
+		],
+		logger
+	);
+	return { hub, parts: { stopKeeping, database, repos, sessions, door, drivers } satisfies Parts };
 };
 
-const stopParts = async ({ database, sessions, door, repos }: Parts): Promise<void> => {
+const stopParts = async (parts: Parts): Promise<void> => {
+	const { stopKeeping, database, sessions, door, repos } = parts;
+	stopKeeping();
 	setWebSocketEdge(null);
 	closeAllBrowsers();
 	await sessions.manager.stop();
@@ -180,6 +192,20 @@ const announce = (config: Config, token: string | null, { origin }: Listening): 
 		say('  AUTH=none: everybody on this machine can use it without signing in.\n');
 	}
 	if (config.modelUpstream === 'demo') say('  The demo model answers (MODEL_UPSTREAM=demo).\n');
+};
+
+/** `problem`: what is known to be the matter with the database. */
+const explainFailure = (cause: unknown, problem: WireError | null): WireError => {
+	if (isDiskFull(cause)) {
+		return wireError('disk_full', 'The disk is full: nothing can be written down.', {
+			hint: 'Free disk space under the workspace folder. Sessions wait meanwhile and go on by themselves.'
+		});
+	}
+	if (!isTransient(cause)) return wireError('internal', 'Something went wrong.');
+	const passing = wireError('database_unreachable', 'The database does not answer just now.', {
+		hint: 'It is tried again; sessions go on meanwhile.'
+	});
+	return problem ?? passing;
 };
 
 const loadConfig = (): Config => {
@@ -207,6 +233,7 @@ const start = async ({ onStandby, signal }: StartOptions): Promise<App> => {
 		await startDatabase({
 			...{ config, logger, say, instance, signal },
 			address: listening.origin,
+			onWaiting: (what) => (shared[WAITING] = what),
 			onStandby: (leader) => {
 				const refusal = notLeader(leader, listening.origin);
 				say(`\n  ${refusal.message}\n  ${refusal.hint}\n`);
@@ -265,12 +292,7 @@ const start = async ({ onStandby, signal }: StartOptions): Promise<App> => {
 			imageBuild: drivers.imageBuild(),
 			workspaceRoot: config.workspaceRoot
 		}),
-		explain: (cause) =>
-			isTransient(cause)
-				? wireError('database_unreachable', 'The database does not answer just now.', {
-						hint: 'It is tried again; sessions go on meanwhile.'
-					})
-				: wireError('internal', 'Something went wrong.'),
+		explain: (cause) => explainFailure(cause, database.problem()),
 		stop: () => stopParts(parts)
 	};
 };

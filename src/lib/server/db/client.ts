@@ -114,7 +114,7 @@ export interface WaitOptions {
  * or a server older than 15 is an error at once, since waiting would not mend it.
  */
 export async function waitForDatabase(options: WaitOptions): Promise<Result<void, WireError>> {
-	const now = options.now ?? Date.now;
+	const now = options.now ?? (() => performance.now());
 	const startedAt = now();
 	for (let attempt = 1; ; attempt++) {
 		const failure = await tryConnect(options.url);

@@ -16,6 +16,9 @@ const TRANSIENT_SQLSTATES: ReadonlySet<string> = new Set([
 	'08003',
 	'08004',
 	'08006',
+	'53100', // disk_full: until somebody frees some
+	'58030', // io_error: its folder was taken away, or its disk
+	'58P01', // undefined_file
 	'53300', // too_many_connections
 	'40001', // serialization_failure
 	'40P01' // deadlock_detected
@@ -71,6 +74,14 @@ export const isTransient = (error: unknown): boolean => {
 		if (code !== null && TRANSIENT_SYSTEM_CODES.has(code)) return true;
 		if (code === null && TRANSIENT_MESSAGES.test(message)) return true;
 	}
+	return false;
+};
+
+const DISK_FULL_CODES: ReadonlySet<string> = new Set(['53100', 'ENOSPC', 'EDQUOT']);
+
+/** The database, or we, could not write for lack of space. */
+export const isDiskFull = (error: unknown): boolean => {
+	for (const { code } of chain(error)) if (code !== null && DISK_FULL_CODES.has(code)) return true;
 	return false;
 };
 

@@ -60,7 +60,7 @@ export async function connectWhenReady(
 				const said = server === null ? '' : await readLogTail(place.folder, server.logStartsAt);
 				throw new ServerEnded(exit ?? 'gone', said, server === null || IN_THE_WAY.test(said));
 			}
-			if (Date.now() > deadline) {
+			if (performance.now() > deadline) {
 				throw new Error(`it was not ready in time (${live?.status || 'no answer'}).`);
 			}
 			await tick();

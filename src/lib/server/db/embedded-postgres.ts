@@ -5,6 +5,7 @@
  * here needs a lock of our own: two managers that start at once are told apart by a rename (who
  * made the data folder) and by PostgreSQL's own lock (who started the server).
  */
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, realpath, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -95,6 +96,10 @@ function handleOf(options: EmbeddedPostgresOptions, first: Started): EmbeddedPos
 	let stopped = false;
 	const revive = async (): Promise<Result<void, WireError>> => {
 		if (stopped) return fail(wireError('shutting_down', 'The database was stopped.'));
+		// An empty one in its place would look like a loss that nobody has noticed.
+		if (!existsSync(join(current.dataFolder, 'PG_VERSION'))) {
+			return fail(dataGone(current.dataFolder));
+		}
 		try {
 			current = await start(options);
 			return ok();
@@ -120,6 +125,11 @@ function handleOf(options: EmbeddedPostgresOptions, first: Started): EmbeddedPos
 	};
 }
 
+const dataGone = (dataFolder: string): WireError =>
+	wireError('database_unreachable', `The embedded database's folder ${dataFolder} is gone.`, {
+		hint: 'Put it back from a backup: the app goes on by itself. Or restart the app: it begins with an empty database.'
+	});
+
 /** As PostgreSQL says it, in several ways. */
 const DISK_FULL = /No space left on device|Check free disk space|Disk quota exceeded/;
 
@@ -139,12 +149,12 @@ function describe(error: unknown, folder: string): WireError {
 
 /** Tries again while another manager, or the rest of a server that died, is in the way. */
 async function start(options: EmbeddedPostgresOptions): Promise<Started> {
-	const deadline = Date.now() + (options.timeoutMs ?? 60_000);
+	const deadline = performance.now() + (options.timeoutMs ?? 60_000);
 	for (;;) {
 		try {
 			return await attempt(options, deadline);
 		} catch (error) {
-			if (!(error instanceof ServerEnded) || !error.worthRetrying || Date.now() > deadline) {
+			if (!(error instanceof ServerEnded) || !error.worthRetrying || performance.now() > deadline) {
 				throw error;
 			}
 			await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
@@ -270,7 +280,7 @@ async function waitWhileStopping(
 		const live = await readLivePidFile(place.dataFolder);
 		if (live?.status !== 'stopping') return;
 		if (!told) onStatus?.('The embedded database is still stopping; waiting for it.');
-		if (Date.now() > deadline) throw new Error('the server that ran before does not stop.');
+		if (performance.now() > deadline) throw new Error('the server that ran before does not stop.');
 		await tick();
 	}
 }
@@ -283,13 +293,13 @@ async function shutDown(dataFolder: string): Promise<void> {
 		['SIGINT', 15_000],
 		['SIGQUIT', 5_000]
 	] as const) {
-		const deadline = Date.now() + patienceMs;
+		const deadline = performance.now() + patienceMs;
 		try {
 			process.kill(live.pid, signal);
 		} catch {
 			return;
 		}
-		while (Date.now() < deadline) {
+		while (performance.now() < deadline) {
 			if (!(await isPostmasterOf(live.pid, dataFolder))) return;
 			await tick();
 		}

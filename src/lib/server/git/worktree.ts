@@ -40,6 +40,8 @@ export interface WorktreeSpec {
 	branchName: string;
 	/** The whole object id, of a commit in the mirror. */
 	baseCommit: string;
+	/** Where the branch stands, when it is not at its base: a commit in the mirror, too. */
+	tipCommit?: string;
 	/** Kept as `origin/<baseBranch>`, for the agent to compare with. */
 	baseBranch: string;
 	identity: GitIdentity;
@@ -107,7 +109,7 @@ const writeGitDir = async (gitDir: string, spec: WorktreeSpec): Promise<void> =>
 			join(gitDir, 'objects', 'info', 'alternates'),
 			`${join(spec.mirrorPath, 'objects')}\n`
 		),
-		writeRef(gitDir, `refs/heads/${spec.branchName}`, spec.baseCommit),
+		writeRef(gitDir, `refs/heads/${spec.branchName}`, spec.tipCommit ?? spec.baseCommit),
 		writeRef(gitDir, `refs/remotes/origin/${spec.baseBranch}`, spec.baseCommit),
 		...(shallow ? [writeFile(join(gitDir, 'shallow'), shallow)] : [])
 	]);
@@ -147,7 +149,8 @@ export const createWorktree = async (
 	if (!isBranchName(spec.branchName) || !isBranchName(spec.baseBranch)) {
 		return fail(wireError('branch_invalid', 'That is not the name of a branch.'));
 	}
-	if (!/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(spec.baseCommit)) {
+	const isCommitId = (id: string): boolean => /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(id);
+	if (!isCommitId(spec.baseCommit) || !isCommitId(spec.tipCommit ?? spec.baseCommit)) {
 		return fail(wireError('git_failed', 'The base is not a commit id.'));
 	}
 	const building = join(dirname(spec.worktreePath), `.${basename(spec.worktreePath)}.new`);

@@ -32,6 +32,7 @@ let workspaceRoot: string;
 let changed: RepoId[];
 let removed: RepoId[];
 let purged: RepoId[];
+let made: string[] = [];
 let services: RepoService[];
 let server: GitHttpServer | null = null;
 
@@ -48,6 +49,7 @@ beforeEach(() => {
 	changed = [];
 	removed = [];
 	purged = [];
+	made = [];
 	services = [];
 });
 
@@ -76,6 +78,7 @@ const makeService = (resolve = () => Promise.resolve(['140.82.121.4'])): RepoSer
 			return Promise.resolve(ok());
 		},
 		onChange: (id) => changed.push(id),
+		onMirrorMade: (id) => Promise.resolve(void made.push(id)),
 		onRemoved: (id) => removed.push(id)
 	});
 	services.push(service);

@@ -29,6 +29,9 @@ import { toRepo } from './repo-view.ts';
 /** A registration answers soon; a name server that is slower is asked again by the clone. */
 const HOST_CHECK_TIMEOUT_MS = 800;
 
+/** How often it is looked whether the mirrors are still there. */
+const LOOK_MS = 5_000;
+
 export interface RepoServiceOptions {
 	db: Database;
 	git: Git;
@@ -42,6 +45,8 @@ export interface RepoServiceOptions {
 	/** A repo looks different, by progress too; at most four times a second each. */
 	onChange: (id: RepoId) => void;
 	onRemoved: (id: RepoId) => void;
+	/** A mirror that was lost is there again. */
+	onMirrorMade: (id: RepoId) => Promise<void>;
 }
 
 const notFound = (): Result<never, WireError> =>
@@ -50,6 +55,8 @@ const notFound = (): Result<never, WireError> =>
 export class RepoService {
 	readonly #options: RepoServiceOptions;
 	readonly #fetcher: RepoFetcher;
+	#timer: NodeJS.Timeout | null = null;
+	#looking: Promise<void> | null = null;
 
 	constructor(options: RepoServiceOptions) {
 		this.#options = options;
@@ -154,7 +161,48 @@ export class RepoService {
 			const mirrorPath = this.mirrorPathOf(row);
 			const there = await mirrorExists(mirrorPath);
 			if (there) await sweepMirror(mirrorPath);
-			if (row.status === 'cloning' || (row.status === 'ready' && !there)) this.#fetcher.start(row);
+			if (row.status === 'cloning') this.#fetcher.start(row);
+			else if (row.status === 'ready' && !there) await this.#cloneAgain(row);
+		}
+		this.#timer = setInterval(() => {
+			this.#looking ??= this.#lookForMirrors().finally(() => (this.#looking = null));
+		}, LOOK_MS);
+	}
+
+	/** Mirrors that somebody has taken away are cloned again, and get back what worktrees have. */
+	async #lookForMirrors(): Promise<void> {
+		const { db, logger } = this.#options;
+		try {
+			for (const row of await listRepos(db)) {
+				const isWhole = row.status !== 'ready' || (await mirrorExists(this.mirrorPathOf(row)));
+				if (!isWhole && !this.#fetcher.progress(row.id as RepoId)) await this.#cloneAgain(row);
+			}
+		} catch (cause) {
+			logger.warn({ err: cause }, 'a look at the mirrors failed');
+		}
+	}
+
+	/** Not while the repo is being removed: that takes the mirror away first. */
+	async #cloneAgain({ id: repoId }: RepoRow): Promise<void> {
+		const { db, git, logger } = this.#options;
+		const id = repoId as RepoId;
+		await git.locks.run(`remove ${id}`, async () => {
+			// As one that was never fetched: a clone that fails leaves nothing to work with.
+			const lost = await updateRepo(db, id, { status: 'cloning', error: null, fetchedAt: null });
+			if (!lost) return;
+			logger.warn({ repoId: id }, 'the mirror of a repo is gone: cloning it again');
+			await this.#fetch(lost);
+			void this.#bringBack(id);
+		});
+	}
+
+	async #bringBack(id: RepoId): Promise<void> {
+		const { db, logger, onMirrorMade } = this.#options;
+		try {
+			await this.#fetcher.settled(id);
+			if ((await findRepo(db, id))?.status === 'ready') await onMirrorMade(id);
+		} catch (cause) {
+			logger.warn({ err: cause, repoId: id }, 'a mirror that was made anew lacks commits');
 		}
 	}
 
@@ -164,8 +212,10 @@ export class RepoService {
 	}
 
 	/** Ends what is at work; a clone begins anew at the next start. */
-	stop(): Promise<void> {
-		return this.#fetcher.stopAll();
+	async stop(): Promise<void> {
+		if (this.#timer) clearInterval(this.#timer);
+		await this.#looking;
+		await this.#fetcher.stopAll();
 	}
 
 	async #view(row: RepoRow): Promise<Repo> {

@@ -3,6 +3,7 @@
  * agent left there, so it may take any time or fail in any way: it is bounded, can be broken off, and a
  * failure is an event.
  */
+import { existsSync } from 'node:fs';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import { fail } from '#lib/domain/result.ts';
@@ -32,6 +33,7 @@ export const collectCommits = async (
 	const repo = await context.findRepo(cell.repoId);
 	if (!repo || cell.state.baseCommit === null) return null;
 	const { worktree } = sessionPaths(context.workspaceRoot, cell.id);
+	if (!existsSync(worktree)) return null;
 	const redirected = new AbortController();
 	runtime.collecting = redirected;
 	const signal = AbortSignal.any([redirected.signal, AbortSignal.timeout(timeoutMs)]);

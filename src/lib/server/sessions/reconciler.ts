@@ -7,8 +7,9 @@ import type { SessionId } from '@agent-manager/protocol/ids.ts';
 import { isLive } from '#lib/domain/session-machine.ts';
 import type { RunningSandbox } from '#lib/server/runner/sandbox/driver.ts';
 import { COLLECT_MS, collectCommits } from './collect-commits.ts';
-import { endSandbox, failDeadSandbox, purgeSession } from './session-end.ts';
+import { endSandbox, failDeadSandbox, failLostFiles, purgeSession } from './session-end.ts';
 import type { SessionContext } from './session-context.ts';
+import { lostFolder, sessionPaths } from './session-paths.ts';
 import { SessionRuntime } from './session-runtime.ts';
 import { startSession } from './session-start.ts';
 import type { SessionCell } from './session-view.ts';
@@ -188,6 +189,13 @@ export class Reconciler {
 		if (!sandbox) {
 			if (state.status === 'starting') return this.#start(cell, runtime);
 			await failDeadSandbox(this.#context, cell, runtime, { cause: 'lost', exitCode: null });
+			return true;
+		}
+		const lost = state.runnerUp
+			? await lostFolder(sessionPaths(this.#context.workspaceRoot, cell.id))
+			: null;
+		if (lost) {
+			await failLostFiles(this.#context, cell, runtime, lost);
 			return true;
 		}
 		if (state.settling) return this.#settleTurn(cell, runtime);

@@ -133,6 +133,24 @@ export const failDeadSandbox = async (
 	await removeSandbox(context, cell, runtime);
 };
 
+/** Nothing the sandbox does from here on would be kept: it ends, and what is left is taken in. */
+export const failLostFiles = async (
+	context: SessionContext,
+	cell: SessionCell,
+	runtime: SessionRuntime,
+	what: 'worktree' | 'session folder'
+): Promise<void> => {
+	await endSandbox(context, cell, runtime);
+	const error = wireError('session_files_lost', `The session's ${what} is gone.`, {
+		details: { what }
+	});
+	await context.log.record(cell.id, (state) =>
+		isLive(state.status) && state.desired === 'live' && state.epoch === cell.state.epoch
+			? [{ type: 'session.failed', payload: { error } }]
+			: []
+	);
+};
+
 /** A purge that fails is taken again: the reconciler sees the error and comes back. */
 const orThrow = (result: Result<unknown, WireError>): void => {
 	if (!result.ok) throw new Error(result.error.message);

@@ -10,7 +10,7 @@ import type { RepoRow } from '#lib/server/db/repos.ts';
 import { collectCommits } from '#lib/server/git/collect.ts';
 import type { Git } from '#lib/server/git/exec.ts';
 import { resolveBase } from '#lib/server/git/base-commit.ts';
-import { readRef } from '#lib/server/git/mirror.ts';
+import { mirrorExists, readRef } from '#lib/server/git/mirror.ts';
 import { branchExists, pinBase, saveRefs } from '#lib/server/git/refs.ts';
 import type { Remote } from '#lib/server/git/remote.ts';
 import { createWorktree, removeWorktree, type GitIdentity } from '#lib/server/git/worktree.ts';
@@ -90,7 +90,7 @@ export class SessionGit {
 		repo: RepoRow,
 		worktreePath: string,
 		{ row }: SessionCell,
-		baseCommit: string,
+		{ baseCommit, tipCommit }: { baseCommit: string; tipCommit?: string },
 		signal: AbortSignal
 	): Promise<Result<void, WireError>> {
 		const { git, identity } = this.#options;
@@ -104,12 +104,28 @@ export class SessionGit {
 				branchName,
 				baseBranch,
 				baseCommit,
+				tipCommit,
 				identity,
 				signal
 			})
 		]);
 		if (!pinned.ok) return pinned;
 		return made.ok ? ok() : made;
+	}
+
+	/** Newest commit of the session's branch in the mirror; null when none came in. */
+	async branchTip(repo: RepoRow, { row }: SessionCell): Promise<Result<string | null, WireError>> {
+		const ref = `refs/heads/${row.branchName}`;
+		return readRef(this.#options.git, this.mirror(repo), ref);
+	}
+
+	/** Keeps the session's base in a mirror that was made anew. */
+	async pinBase(
+		repo: RepoRow,
+		{ row }: SessionCell,
+		baseCommit: string
+	): Promise<Result<void, WireError>> {
+		return pinBase(this.#options.git, this.mirror(repo), row.branchName, baseCommit);
 	}
 
 	/** Brings the branch's commits into the mirror; null when it has none of its own yet. */
@@ -164,6 +180,8 @@ export class SessionGit {
 		repo: RepoRow,
 		{ id, row }: SessionCell
 	): Promise<Result<string | null, WireError>> {
+		// A mirror that was taken away has nothing left to save, and must not keep its sessions from going.
+		if (!(await mirrorExists(this.mirror(repo)))) return ok(null);
 		return saveRefs(this.#options.git, {
 			mirrorPath: this.mirror(repo),
 			sessionId: id,

@@ -9,11 +9,13 @@ import type { PartialMessage } from '@agent-manager/protocol/delta.ts';
 import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import { RUNNER_CLOSE, type AgentOptions } from '@agent-manager/protocol/runner-frames.ts';
 import type { DriverKind } from '@agent-manager/protocol/session.ts';
+import { decide } from '#lib/domain/session-decisions.ts';
 import { isLive } from '#lib/domain/session-machine.ts';
 import { areMarks } from '#lib/domain/session-marks.ts';
-import { listUnfinishedSessions } from '#lib/server/db/sessions.ts';
+import { listSessions, listUnfinishedSessions } from '#lib/server/db/sessions.ts';
 import type { ListedSandbox, SandboxDriver } from '#lib/server/runner/sandbox/driver.ts';
 import { ANSWER_LOOK_MS, LOST_MS, type AnswerWatch } from './answer-watch.ts';
+import { COLLECT_MS, collectCommits } from './collect-commits.ts';
 import type { IdleWatch } from './idle-watch.ts';
 import type { Reconciler } from './reconciler.ts';
 import { RunnerConnection } from './runner-connection.ts';
@@ -227,11 +229,52 @@ export class SessionManager {
 		}
 	}
 
+	/** Opens the door, or again where somebody has removed its socket. */
+	async #keepDoor(sessionId: SessionId, epoch: number): Promise<void> {
+		const { door, secret, workspaceRoot, logger } = this.#context;
+		const opened = await door.open(sessionId, {
+			directory: sessionPaths(workspaceRoot, sessionId).doorDirectory,
+			token: sessionToken(secret, sessionId, epoch),
+			epoch
+		});
+		if (!opened.ok) logger.warn({ error: opened.error, sessionId }, 'a door was not opened');
+	}
+
+	/**
+	 * A repo's mirror was made anew. What its sessions' worktrees still have comes in again; idle sandboxes,
+	 * which hold on to the old one, are put to sleep, so that the next message finds the new one.
+	 */
+	async mirrorMade(repoId: RepoId): Promise<void> {
+		const repo = await this.#context.findRepo(repoId);
+		const rows = await listSessions(this.#context.db, { repoId });
+		for (const cell of repo ? rows.map(toCell) : []) {
+			const { baseCommit } = cell.state;
+			if (!repo || baseCommit === null) continue;
+			const { git, log, logger } = this.#context;
+			const pinned = await git.pinBase(repo, cell, baseCommit);
+			if (!pinned.ok) {
+				logger.warn({ error: pinned.error, sessionId: cell.id }, 'a base is not upstream any more');
+			}
+			const runtime = this.#reconciler.runtime(cell.id);
+			await collectCommits(this.#context, cell, runtime, COLLECT_MS);
+			await log.record(cell.id, (state) => {
+				const decision = decide(state, { type: 'sleep', afterSeconds: 0 });
+				return decision.ok ? decision.value.events : [];
+			});
+		}
+	}
+
 	/** One session's trouble is not the others'. */
 	async #lookAtSession(cell: SessionCell): Promise<void> {
 		this.#reconciler.wake(cell.id);
+		const runtime = this.#reconciler.runtime(cell.id);
 		try {
-			await this.#idleWatch.look(cell, this.#reconciler.runtime(cell.id));
+			const { sandbox } = runtime;
+			const isUp = sandbox !== null && sandbox.exit === null && !sandbox.stopping;
+			if (isUp && sandbox.epoch === cell.state.epoch && isLive(cell.state.status)) {
+				await this.#keepDoor(cell.id, sandbox.epoch);
+			}
+			await this.#idleWatch.look(cell, runtime);
 		} catch (cause) {
 			this.#context.logger.warn({ err: cause, sessionId: cell.id }, 'a look at a session failed');
 		}
@@ -270,14 +313,7 @@ export class SessionManager {
 			this.#context.logger.warn({ error: adopted.error, sessionId }, 'a sandbox was not adopted');
 			return;
 		}
-		const opened = await this.#context.door.open(sessionId, {
-			directory: sessionPaths(this.#context.workspaceRoot, sessionId).doorDirectory,
-			token: sessionToken(this.#context.secret, sessionId, ref.labels.epoch),
-			epoch: ref.labels.epoch
-		});
-		if (!opened.ok) {
-			this.#context.logger.warn({ error: opened.error, sessionId }, 'a door was not opened');
-		}
+		await this.#keepDoor(sessionId, ref.labels.epoch);
 		this.#reconciler.attach(sessionId, ref.labels.epoch, adopted.value);
 	}
 }

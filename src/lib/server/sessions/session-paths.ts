@@ -1,4 +1,5 @@
 /** Where a session's things are. All under the workspace root, all absolute. */
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SessionId } from '@agent-manager/protocol/ids.ts';
 
@@ -21,4 +22,18 @@ export const sessionPaths = (workspaceRoot: string, sessionId: SessionId): Sessi
 		doorDirectory: join(sessionFolder, 'door'),
 		agentOptions: join(sessionFolder, 'agent-options.json')
 	};
+};
+
+/** Which of a session's folders somebody has taken away; null while both are there, or can't be looked at. */
+export const lostFolder = async ({
+	worktree,
+	sessionFolder
+}: SessionPaths): Promise<'worktree' | 'session folder' | null> => {
+	const isGone = (path: string): Promise<boolean> =>
+		stat(path).then(
+			() => false,
+			({ code }: NodeJS.ErrnoException) => code === 'ENOENT'
+		);
+	if (await isGone(worktree)) return 'worktree';
+	return (await isGone(sessionFolder)) ? 'session folder' : null;
 };

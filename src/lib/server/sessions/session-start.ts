@@ -160,6 +160,14 @@ class SessionStart {
 
 	/** Mirror and worktree; both are done already when a session comes back. */
 	async #files(repo: RepoRow): Promise<Result<void, WireError>> {
+		const { baseCommit } = this.#cell.state;
+		const isBack = this.#epoch > 1 && this.#cell.state.turns > 0;
+		if (isBack && !(await exists(join(this.#paths.sessionFolder, 'claude')))) {
+			this.#steps.record({ type: 'conversation.lost', payload: {} });
+		}
+		if (baseCommit !== null && !(await exists(this.#paths.worktree))) {
+			return this.#restoreWorktree(repo, baseCommit);
+		}
 		if (await exists(join(this.#paths.worktree, '.git'))) {
 			this.#steps.skip('mirror');
 			return this.#steps.run('worktree', () => this.#sessionFolder(repo));
@@ -174,21 +182,10 @@ class SessionStart {
 			return resolved;
 		});
 		if (!base.ok) return base;
-		const made = await this.#steps.run('worktree', async () => {
-			const [worktree, folder] = await Promise.all([
-				this.#context.git.createWorktree(
-					repo,
-					this.#paths.worktree,
-					this.#cell,
-					base.value.commit,
-					this.#signal
-				),
-				this.#sessionFolder(repo)
-			]);
-			if (!worktree.ok) return worktree;
-			if (!folder.ok) return folder;
-			return prepareOwnership([this.#paths.worktree], this.#signal);
-		});
+		const { commit } = base.value;
+		const made = await this.#steps.run('worktree', () =>
+			this.#makeFiles(repo, { baseCommit: commit })
+		);
 		if (made.ok) {
 			this.#steps.record({
 				type: 'worktree.created',
@@ -196,6 +193,34 @@ class SessionStart {
 			});
 		}
 		return made;
+	}
+
+	/** Somebody has taken the worktree away: what had come into the mirror is checked out again. */
+	async #restoreWorktree(repo: RepoRow, baseCommit: string): Promise<Result<void, WireError>> {
+		this.#steps.skip('mirror');
+		const tip = await this.#context.git.branchTip(repo, this.#cell);
+		const commit = (tip.ok ? tip.value : null) ?? baseCommit;
+		const made = await this.#steps.run('worktree', async (say) => {
+			if (!tip.ok) return tip;
+			say(`The worktree is gone: a new one is made from ${commit.slice(0, 12)}.`);
+			return this.#makeFiles(repo, { baseCommit, tipCommit: commit });
+		});
+		if (made.ok) this.#steps.record({ type: 'worktree.restored', payload: { commit } });
+		return made;
+	}
+
+	async #makeFiles(
+		repo: RepoRow,
+		commits: { baseCommit: string; tipCommit?: string }
+	): Promise<Result<void, WireError>> {
+		const { worktree: path } = this.#paths;
+		const [worktree, folder] = await Promise.all([
+			this.#context.git.createWorktree(repo, path, this.#cell, commits, this.#signal),
+			this.#sessionFolder(repo)
+		]);
+		if (!worktree.ok) return worktree;
+		if (!folder.ok) return folder;
+		return prepareOwnership([path], this.#signal);
 	}
 
 	async #sessionFolder(repo: RepoRow): Promise<Result<void, WireError>> {

@@ -100,7 +100,10 @@ export function createDoor(options: DoorOptions): Door {
 		const current = entries.get(sessionId);
 		if (current && sameOpening(current.opening, opening) && (await stillThere(current)))
 			return ok();
-		await shut(sessionId, RUNNER_CLOSE.fenced, 'a newer runner takes over');
+		// The same runner, whose socket somebody has removed, comes back to the new one.
+		const isSame = current !== undefined && sameOpening(current.opening, opening);
+		if (isSame) await shut(sessionId, RUNNER_CLOSE.goingAway, 'the door is made anew');
+		else await shut(sessionId, RUNNER_CLOSE.fenced, 'a newer runner takes over');
 		const session: OpenSession = {
 			sessionId,
 			epoch: opening.epoch,

@@ -3,11 +3,13 @@ import { watch } from 'node:fs';
 import type { Logger } from 'pino';
 import { readLog } from './bubblewrap-log.ts';
 import type { SandboxRecord } from './bubblewrap-shim.ts';
-import { isInitStopped, liveInit, liveShim, readExit } from './bubblewrap-shim.ts';
+import { isInitStopped, liveInit, liveShim, readExit, readMemoryKills } from './bubblewrap-shim.ts';
 import type { RunningSandbox, SandboxExit, SandboxRef } from './driver.ts';
 
 /** How often the shim is looked at where the file system tells nothing. */
 const POLL_MS = 1_000;
+/** A kill for lack of memory more than so many looks ago is not what ended the sandbox. */
+const MEMORY_LOOKS = 6;
 /** How long the kernel may take to end what was killed. */
 const KILL_TIMEOUT_MS = 5_000;
 /** A sandbox that is still being made may not have its first process yet. */
@@ -22,10 +24,15 @@ const signalQuietly = (pid: number | null, signal: NodeJS.Signals): void => {
 };
 
 /** Resolves once the shim has recorded an end, or is gone without: then what it held is ended too. */
-const watchExit = (folder: string, bootId: string): Promise<SandboxExit> =>
+const watchExit = (
+	folder: string,
+	{ bootId, oomFile }: Pick<SandboxRecord, 'bootId' | 'oomFile'>
+): Promise<SandboxExit> =>
 	new Promise((resolve) => {
+		/** Counts of kills for lack of memory at the last looks, oldest first. */
+		const kills: number[] = [];
 		const look = (): void => {
-			const exit = readExit(folder, bootId);
+			const exit = readExit(folder, bootId, kills[0]);
 			if (!exit) return;
 			const left = exit.cause === 'lost' ? liveInit(folder, bootId) : null;
 			if (left !== null) {
@@ -37,7 +44,12 @@ const watchExit = (folder: string, bootId: string): Promise<SandboxExit> =>
 			watcher?.close();
 			resolve(exit);
 		};
-		const timer = setInterval(look, POLL_MS);
+		const timer = setInterval(() => {
+			const count = readMemoryKills(oomFile);
+			if (count !== null) kills.push(count);
+			if (kills.length > MEMORY_LOOKS) kills.shift();
+			look();
+		}, POLL_MS);
 		timer.unref();
 		let watcher: ReturnType<typeof watch> | null = null;
 		try {
@@ -83,7 +95,7 @@ export const createHandles = (logger: Logger): Handles => {
 		const known = handles.get(key);
 		if (known) return known;
 		const { bootId, limited, notes } = record;
-		const exited = watchExit(ref.id, bootId).then((exit): SandboxExit => {
+		const exited = watchExit(ref.id, record).then((exit): SandboxExit => {
 			handles.delete(key);
 			const cause = handle.removing ? 'removed' : exit.cause;
 			logger.info({ session: record.session, cause, exitCode: exit.exitCode }, 'sandbox ended');

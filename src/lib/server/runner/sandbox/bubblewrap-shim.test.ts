@@ -57,10 +57,18 @@ describe.skipIf(process.platform !== 'linux')('records of a sandbox', () => {
 		['137 1', { cause: 'oom', exitCode: 137 }],
 		['137 0', { cause: 'killed', exitCode: 137 }],
 		['255 0', { cause: 'exited', exitCode: 255 }],
-		['garbage', { cause: 'lost', exitCode: null }]
+		['201 0', { cause: 'runner', exitCode: 137 }],
+		['201 1', { cause: 'oom', exitCode: 137 }],
+		['garbage', { cause: 'host', exitCode: null }]
 	])('tell an end of %j', async (text, exit) => {
 		await writeFile(join(folder, 'exit'), `${text}\n`);
 		expect(readExit(folder, 'another boot')).toEqual(exit);
+	});
+
+	it('blame no lack of memory that is long over', async () => {
+		await writeFile(join(folder, 'exit'), '137 2\n');
+		expect(readExit(folder, currentBootId(), 2)).toEqual({ cause: 'killed', exitCode: 137 });
+		expect(readExit(folder, currentBootId(), 1)).toEqual({ cause: 'oom', exitCode: 137 });
 	});
 
 	it('tell that the folder was removed', async () => {

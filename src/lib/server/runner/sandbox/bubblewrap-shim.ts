@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { currentBootId, parseStat, statOf, type ProcessStat } from '#lib/server/process-stat.ts';
 import type { SandboxExit } from './driver.ts';
+import { exitOfCode, RUNNER_KILLED_OFFSET } from './exit-code.ts';
 
 /**
  * Arguments: folder, file that counts kills for lack of memory or '', number of control groups, the
@@ -68,7 +69,8 @@ if [ -n "$join" ]; then rmdir $join; fi
 
 /**
  * First process inside: says on descriptor 3 that it is up, runs the program, passes SIGTERM on,
- * reaps orphans, and ends with the program's exit code, which ends everything else inside.
+ * reaps orphans, and ends with the program's exit code, which ends everything else inside. One that a
+ * signal ended is told from a sandbox that was killed whole, see `exit-code.ts`.
  */
 export const INIT_SCRIPT = `
 echo up >&3
@@ -79,7 +81,9 @@ trap 'kill -TERM $child' TERM
 while :; do
 	wait $child
 	code=$?
-	kill -0 $child 2>/dev/null || exit $code
+	kill -0 $child 2>/dev/null && continue
+	[ $code -gt 128 ] && code=$((code + ${RUNNER_KILLED_OFFSET}))
+	exit $code
 done
 `;
 
@@ -89,6 +93,8 @@ const recordSchema = z.object({
 	epoch: z.int().min(1),
 	bootId: z.string(),
 	groups: z.array(z.string()),
+	/** Counts kills for lack of memory. */
+	oomFile: z.string().nullable().default(null),
 	limited: z.boolean(),
 	notes: z.array(z.string())
 });
@@ -155,16 +161,24 @@ export const isInitStopped = (folder: string, bootId: string): boolean => {
 	return init !== null && (statOf(init)?.stopped ?? false);
 };
 
+/** How often the kernel has killed for lack of memory in the sandbox; null where nobody counts. */
+export const readMemoryKills = (oomFile: string | null): number | null => {
+	if (oomFile === null) return null;
+	const count = /^oom_kill (\d+)$/m.exec(readOr(oomFile, ''))?.[1];
+	return count === undefined ? null : Number(count);
+};
+
 /**
  * How the sandbox ended, or null while the shim lives and has written nothing. `lost`: the shim is gone
- * without a word; what was inside may live on, see `liveInit`.
+ * without a word; what was inside may live on, see `liveInit`. A process that was killed for lack of memory
+ * long ago is not why the sandbox ended: `killsBefore` are those that are known to be older.
  */
-export const readExit = (folder: string, bootId: string): SandboxExit | null => {
+export const readExit = (folder: string, bootId: string, killsBefore = 0): SandboxExit | null => {
 	const read = (): SandboxExit | null => {
 		const [code, kills] = readOr(join(folder, 'exit'), '').trim().split(' ').map(Number);
 		if (code === undefined || kills === undefined || Number.isNaN(code)) return null;
-		if (kills > 0 && code !== 0) return { cause: 'oom', exitCode: code };
-		return { cause: code > 128 && code <= 192 ? 'killed' : 'exited', exitCode: code };
+		const exit = exitOfCode(code);
+		return kills > killsBefore && code !== 0 ? { ...exit, cause: 'oom' } : exit;
 	};
 	const exit = read();
 	if (exit || liveShim(folder, bootId) !== null) return exit;

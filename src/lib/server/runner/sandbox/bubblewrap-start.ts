@@ -153,7 +153,7 @@ const createSandbox = async (
 	const { folders: groups, limited, notes } = leaf;
 	const record: SandboxRecord = {
 		...ref.labels,
-		...{ bootId: currentBootId(), groups, limited, notes }
+		...{ bootId: currentBootId(), groups, oomFile: leaf.oomFile, limited, notes }
 	};
 	await writeFile(join(ref.id, 'sandbox.json'), JSON.stringify(record), { mode: 0o600 });
 	const failure = await launchShim({

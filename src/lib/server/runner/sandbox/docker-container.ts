@@ -1,6 +1,6 @@
 /** A sandbox as the options of a container. Pure. */
 import type { RunOnceSpec, SandboxSpec } from './driver.ts';
-import { ONCE_LABEL, toLabels } from './labels.ts';
+import { BOOT_LABEL, ONCE_LABEL, toLabels } from './labels.ts';
 import { INSIDE_PATH } from './bubblewrap-arguments.ts';
 import type { Owner } from './sandbox-owner.ts';
 import { ONCE_ENV, ONCE_LIMITS } from './run-once.ts';
@@ -48,10 +48,11 @@ export const sessionContainer = (
 	image: string,
 	owner: Owner | null,
 	home: string,
-	command: readonly string[] | null
+	command: readonly string[] | null,
+	bootId: string
 ): object => ({
 	Image: image,
-	Labels: toLabels(spec.labels),
+	Labels: { ...toLabels(spec.labels), [BOOT_LABEL]: bootId },
 	...userOf(owner),
 	Env: envList({ LANG: 'C.UTF-8', ...spec.env, HOME: home, PATH: IMAGE_PATH }),
 	WorkingDir: spec.worktreePath,

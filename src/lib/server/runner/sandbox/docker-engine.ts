@@ -31,7 +31,10 @@ export interface ContainerState {
 	status: string;
 	running: boolean;
 	exitCode: number;
+	/** Something in it was killed for lack of memory, at whatever time. */
 	oomKilled: boolean;
+	/** By the engine's clock, in milliseconds since the epoch; null while it has not ended. */
+	finishedAtMs: number | null;
 }
 
 export interface ContainerSummary {
@@ -63,6 +66,8 @@ export interface DockerEngine {
 	create(name: string | null, options: object, signal?: AbortSignal): Answer<string>;
 	start(id: string, signal?: AbortSignal): Answer<void>;
 	inspect(idOrName: string): Answer<ContainerState>;
+	/** What happened to it in a span of the engine's time, as far as the engine remembers: `oom`, `kill`, `die`… */
+	happenings(id: string, fromMs: number, untilMs: number): Answer<string[]>;
 	/** Answers when it runs no more; the one call that may take for ever, so it needs a signal. */
 	waitUntilStopped(id: string, signal: AbortSignal): Answer<void>;
 	kill(id: string, signal: 'SIGTERM' | 'SIGKILL'): Answer<void>;

@@ -1,6 +1,7 @@
 /** Starting a session's container: what has its name already, making it, running it. */
 import { stat } from 'node:fs/promises';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
+import { currentBootId } from '#lib/server/process-stat.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import type { Result } from '#lib/domain/result.ts';
 import { fail, ok } from '#lib/domain/result.ts';
@@ -110,7 +111,7 @@ export const startContainer = async (
 	const owner = await ownerOf(spec.worktreePath);
 	if (!owner.ok) return owner;
 	const home = await makeHome(spec.sessionFolder);
-	const container = sessionContainer(spec, image, owner.value, home, command);
+	const container = sessionContainer(spec, image, owner.value, home, command, currentBootId());
 	for (let attempt = 0; attempt < 2; attempt++) {
 		const created = await engine.create(name, container, signal);
 		if (created.ok) return launch(context, refOf(created.value, spec.labels), signal);

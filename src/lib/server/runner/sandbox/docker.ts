@@ -37,11 +37,19 @@ const inspectSchema = z.object({
 		Status: z.string(),
 		Running: z.boolean(),
 		ExitCode: z.int(),
-		OOMKilled: z.boolean()
+		OOMKilled: z.boolean(),
+		FinishedAt: z.string().catch('')
 	})
 });
 
 const imageSchema = z.object({ Config: z.object({ Labels: labelsSchema }) });
+/** One that has not come yet is the year 1 to the engine. */
+const timeOf = (text: string): number | null => {
+	const time = Date.parse(text);
+	return time > 0 ? time : null;
+};
+
+const eventSchema = z.object({ Action: z.string() });
 
 const listSchema = z.array(z.object({ Id: z.string(), Labels: labelsSchema, State: z.string() }));
 
@@ -124,6 +132,7 @@ const connectOptions = (
 interface Asker {
 	version(options: object): Promise<unknown>;
 	info(options: object): Promise<unknown>;
+	getEvents(options: object): Promise<NodeJS.ReadableStream>;
 }
 
 const withSignal = <T extends object>(options: T, abortSignal: AbortSignal): T => ({
@@ -287,8 +296,23 @@ const containerCalls = (docker: Docker): ContainerCalls => {
 				const { Id, Config, State } = inspectSchema.parse(found);
 				return {
 					...{ id: Id, labels: Config.Labels, status: State.Status, running: State.Running },
-					...{ exitCode: State.ExitCode, oomKilled: State.OOMKilled }
+					...{ exitCode: State.ExitCode, oomKilled: State.OOMKilled },
+					finishedAtMs: timeOf(State.FinishedAt)
 				};
+			}),
+		happenings: (id, fromMs, untilMs) =>
+			call(async (abortSignal) => {
+				const asker = docker as unknown as Asker;
+				const stream = await asker.getEvents({
+					since: String(fromMs / 1_000),
+					until: String(untilMs / 1_000),
+					filters: JSON.stringify({ type: ['container'], container: [id] }),
+					abortSignal
+				});
+				let text = '';
+				for await (const chunk of stream) text += String(chunk);
+				const lines = text.split('\n').filter((line) => line.trim() !== '');
+				return lines.map((line) => eventSchema.parse(JSON.parse(line)).Action);
 			}),
 		waitUntilStopped: (id, signal) =>
 			call(
@@ -331,7 +355,8 @@ const unusable = (message: string): DockerEngine => {
 	const answer = (): Answer<never> => Promise.resolve(fail({ kind: 'unreachable', message }));
 	return {
 		...{ facts: answer, imageLabels: answer, build: answer, create: answer, start: answer },
-		...{ inspect: answer, waitUntilStopped: answer, kill: answer, unpause: answer },
+		...{ inspect: answer, happenings: answer, waitUntilStopped: answer, kill: answer },
+		unpause: answer,
 		...{ remove: answer, logs: answer, list: answer, exec: answer, runAttached: answer }
 	};
 };

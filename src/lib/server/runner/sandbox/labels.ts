@@ -4,6 +4,8 @@ import type { SandboxLabels } from './driver.ts';
 export const INSTANCE_LABEL = 'agent-manager.instance';
 export const SESSION_LABEL = 'agent-manager.session';
 export const EPOCH_LABEL = 'agent-manager.epoch';
+/** In which boot of the machine it was made. */
+export const BOOT_LABEL = 'agent-manager.boot';
 /** Marks the short-lived sandbox of one `runOnce`; it is never listed. */
 export const ONCE_LABEL = 'agent-manager.once';
 
