@@ -1,7 +1,19 @@
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sql } from 'drizzle-orm';
+import { tempFolder } from '../../../../tests/support/git-fixture.ts';
 import { testDatabase, type TestDatabase } from '../../../../tests/support/postgres.ts';
+import { findProjectRoot } from '#lib/server/project-root.ts';
 import { migrateDatabase } from './migrate.ts';
+
+/** What would break a manager of the version before, which may still run or be started again. */
+const contractions = (text: string): string[] =>
+	text.split('--> statement-breakpoint').filter((statement) => {
+		const words = statement.replaceAll(/\s+/g, ' ');
+		if (/\b(DROP|RENAME|SET NOT NULL|SET DATA TYPE)\b/i.test(words)) return true;
+		return /ADD COLUMN/i.test(words) && /NOT NULL/i.test(words) && !/DEFAULT/i.test(words);
+	});
 
 describe('migrateDatabase', () => {
 	let database: TestDatabase;
@@ -41,6 +53,36 @@ describe('migrateDatabase', () => {
 		await database.db.execute(sql`delete from drizzle.__drizzle_migrations where hash = 'later'`);
 	});
 
+	it('that fails leaves all as it was, so that the version before still starts', async () => {
+		const folder = tempFolder('migrations');
+		try {
+			cpSync(join(findProjectRoot(), 'drizzle'), folder.path, { recursive: true });
+			const path = join(folder.path, 'meta', '_journal.json');
+			const journal = JSON.parse(readFileSync(path, 'utf8')) as { entries: object[] };
+			for (const [idx, tag] of ['9998_fine', '9999_broken'].entries()) {
+				const when = 9_000_000_000_000 + idx;
+				journal.entries.push({ idx: 9998 + idx, version: '7', when, tag, breakpoints: true });
+			}
+			writeFileSync(path, JSON.stringify(journal));
+			writeFileSync(join(folder.path, '9998_fine.sql'), 'create table later (id integer)');
+			writeFileSync(join(folder.path, '9999_broken.sql'), 'alter table nowhere add column a text');
+			const { url } = database;
+			const failed = await migrateDatabase({ url, fence: null, migrationsFolder: folder.path });
+			expect(failed).toMatchObject({
+				ok: false,
+				error: { code: 'database_unreachable', message: expect.stringContaining('nowhere') }
+			});
+			const { rows } = await database.db.execute<{ there: boolean }>(
+				sql`select to_regclass('public.later') is not null as there`
+			);
+			expect(rows[0]?.there).toBe(false);
+			const again = await migrateDatabase({ url, fence: null });
+			expect(again).toEqual({ ok: true, value: { applied: 0 } });
+		} finally {
+			folder.remove();
+		}
+	});
+
 	it('gives up in words when another holds the lock', async () => {
 		const client = await database.pool.connect();
 		try {
@@ -54,5 +96,25 @@ describe('migrateDatabase', () => {
 			await client.query('select pg_advisory_unlock_all()');
 			client.release();
 		}
+	});
+});
+
+describe('every migration after the first', () => {
+	const folder = join(findProjectRoot(), 'drizzle');
+	const [, ...later] = readdirSync(folder)
+		.filter((name) => name.endsWith('.sql'))
+		.sort();
+
+	it.each(later)('%s only adds', (name) => {
+		expect(contractions(readFileSync(join(folder, name), 'utf8'))).toEqual([]);
+	});
+
+	it.each([
+		'ALTER TABLE "a" DROP COLUMN "b";',
+		'ALTER TABLE "a" RENAME COLUMN "b" TO "c";',
+		'ALTER TABLE "a" ALTER COLUMN "b" SET NOT NULL;',
+		'ALTER TABLE "a" ADD COLUMN "b" text NOT NULL;'
+	])('would be found out: %s', (statement) => {
+		expect(contractions(statement)).toHaveLength(1);
 	});
 });
