@@ -2,6 +2,7 @@
  * The composition root: reads the configuration, starts the database, makes every part and ties them
  * together, and takes them apart again. Imported by `hooks.server.ts` and entries only.
  */
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Cookies } from '@sveltejs/kit';
 import type { RepoId } from '@agent-manager/protocol/ids.ts';
