@@ -47,7 +47,8 @@ beforeEach(async () => {
 	sessionId = await insertTestSession(database.db, repoId, {
 		epoch: EPOCH,
 		conversationId: agent.conversationId,
-		runnerUp: true
+		runnerUp: true,
+		openTurn: 'm0'
 	});
 	const hub = createHub();
 	hub.onSession(sessionId, (signal) => signals.push(signal));
@@ -138,12 +139,11 @@ class TestRunner {
 	}
 }
 
-const message = (commandId = randomUUID()) =>
-	log.command(
-		sessionId,
-		(state) => decide(state, { type: 'message', commandId, text: 'hi', from: 'person' }),
-		{ id: commandId as CommandId, requestHash: commandId }
-	);
+const interrupt = (commandId = randomUUID()) =>
+	log.command(sessionId, (state) => decide(state, { type: 'interrupt', commandId }), {
+		id: commandId as CommandId,
+		requestHash: commandId
+	});
 
 describe('a runner at the door', () => {
 	const refused: [string, object | null, (string | Buffer | object)[], number][] = [
@@ -215,9 +215,9 @@ describe('a runner at the door', () => {
 
 	it('gets every command once and in order, however they come while it is welcomed', async () => {
 		for (let round = 0; round < 5; round++) {
-			await Promise.all([message(), message()]);
+			await Promise.all([interrupt(), interrupt()]);
 			const runner = await TestRunner.connect({ lastCommand: round * 7 });
-			const burst = Array.from({ length: 5 }, () => message());
+			const burst = Array.from({ length: 5 }, () => interrupt());
 			await Promise.all(burst);
 			const commands = await runner.hear('command', 7);
 			const expected = Array.from({ length: 7 }, (_, index) => round * 7 + index + 1);

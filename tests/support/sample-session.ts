@@ -30,6 +30,7 @@ export const sampleSession = (over: Partial<Session> = {}): Session => ({
 	limited: true,
 	steps: [],
 	pending: [],
+	queued: [],
 	error: null,
 	exitCause: null,
 	unresponsive: null,

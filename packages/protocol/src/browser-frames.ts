@@ -65,6 +65,13 @@ export const clientPayloadSchema = z.discriminatedUnion('type', [
 		...startSessionSchema.shape
 	}),
 	z.object({ type: z.literal('session.send_message'), ...onSession, ...sendMessageSchema.shape }),
+	z.object({
+		type: z.literal('session.edit_message'),
+		...onSession,
+		messageId: commandIdSchema,
+		...sendMessageSchema.shape
+	}),
+	z.object({ type: z.literal('session.remove_message'), ...onSession, messageId: commandIdSchema }),
 	z.object({ type: z.literal('session.decide'), ...onSession, ...decideSchema.shape }),
 	z.object({ type: z.literal('session.interrupt'), ...onSession }),
 	z.object({ type: z.literal('session.stop'), ...onSession }),

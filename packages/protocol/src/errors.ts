@@ -42,6 +42,7 @@ export const errorCodeSchema = z.enum([
 	'base_branch_not_found',
 	'prompt_invalid',
 	'decision_not_pending',
+	'message_not_queued',
 	// what a session stands on
 	'sandbox_unavailable',
 	'sandbox_image_missing',

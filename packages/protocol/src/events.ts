@@ -5,6 +5,7 @@ import { wireErrorSchema } from './errors.ts';
 import {
 	driverKindSchema,
 	exitCauseSchema,
+	messageFromSchema,
 	permissionModeSchema,
 	roleSchema,
 	silenceSchema,
@@ -84,8 +85,19 @@ export const managerEventSchemas = {
 	'message.accepted': z.object({
 		commandId: z.string(),
 		text: z.string(),
-		from: z.enum(['person', 'orchestrator', 'manager'])
+		from: messageFromSchema
 	}),
+	/**
+	 * It was given to the runner and can't be changed any more. `text` and `from`: of one that had waited, so
+	 * that a window of the log which begins later has it whole.
+	 */
+	'message.handed_over': z.object({
+		commandId: z.string(),
+		text: z.string().optional(),
+		from: messageFromSchema.optional()
+	}),
+	'message.edited': z.object({ commandId: z.string(), text: z.string() }),
+	'message.removed': z.object({ commandId: z.string() }),
 	/** What had been said of a message when its sandbox died, as the manager heard it. */
 	'message.cut_off': z.object({ messageId: z.string(), blocks: z.array(jsonObjectSchema) }),
 	'interrupt.requested': z.object({ commandId: z.string() }),
@@ -120,7 +132,7 @@ export const managerEventSchemas = {
 	'session.renamed': z.object({ title: z.string() }),
 	'session.pinned': z.object({}),
 	'session.unpinned': z.object({}),
-	'session.archived': z.object({ by: z.enum(['person', 'orchestrator', 'manager']) }),
+	'session.archived': z.object({ by: messageFromSchema }),
 	'session.unarchived': z.object({}),
 	'egress.denied': z.object({ host: z.string(), port: z.int(), reason: z.string() })
 } as const;

@@ -86,6 +86,21 @@ export const pendingRequestSchema = z.object({
 });
 export type PendingRequest = z.infer<typeof pendingRequestSchema>;
 
+/** Who said a message. */
+export const messageFromSchema = z.enum(['person', 'orchestrator', 'manager']);
+export type MessageFrom = z.infer<typeof messageFromSchema>;
+
+/** A message that was accepted and that the agent has not begun. */
+export const queuedMessageSchema = z.object({
+	commandId: z.string(),
+	from: messageFromSchema,
+	/** The event that has its text as it is now. */
+	seq: seqSchema,
+	/** It is the runner's: it can't be edited or removed any more. */
+	handedOver: z.boolean()
+});
+export type QueuedMessage = z.infer<typeof queuedMessageSchema>;
+
 export const sessionUsageSchema = z.object({
 	inputTokens: z.int(),
 	outputTokens: z.int(),
@@ -129,6 +144,8 @@ export const sessionSchema = z.object({
 	limited: z.boolean().nullable(),
 	steps: z.array(startStepSchema),
 	pending: z.array(pendingRequestSchema),
+	/** Oldest first. */
+	queued: z.array(queuedMessageSchema),
 	/** Why the status is `error`, which step failed is in `steps`. */
 	error: wireErrorSchema.nullable(),
 	/** Why the sandbox ended that nobody had asked to; null from the next start on. */

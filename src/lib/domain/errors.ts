@@ -86,6 +86,7 @@ export const ERROR_TABLE: Record<ErrorCode, ErrorRow> = {
 	),
 	prompt_invalid: row(400, 'warning', 'Write a prompt of at most 1 MiB.'),
 	decision_not_pending: row(409, 'info', 'It was answered already, or the turn has ended.'),
+	message_not_queued: row(409, 'info', 'The agent has it already, or it was removed.'),
 	sandbox_unavailable: row(503, 'error', 'Run `npm run doctor`: it says what is missing.'),
 	sandbox_image_missing: row(503, 'error', 'Build it with `npm run build:image`.'),
 	sandbox_start_failed: row(500, 'error', 'Retry; if it fails again, run `npm run doctor`.'),

@@ -4,11 +4,13 @@
  */
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { ManagerEventPayload, ManagerEventType } from '@agent-manager/protocol/events.ts';
+import type { MessageFrom } from '@agent-manager/protocol/session.ts';
 import type { JsonObject } from '@agent-manager/protocol/json.ts';
 import type { RunnerCommand } from '@agent-manager/protocol/runner-frames.ts';
 import { wireError } from './errors.ts';
 import { fail, ok, type Result } from './result.ts';
 import { isLive } from './session-machine.ts';
+import { decideQueued, finishWaits, goesAtOnce, type QueueCommand } from './message-queue.ts';
 import { decideMark, type SessionMark } from './session-marks.ts';
 import type { SessionState } from './session-state.ts';
 
@@ -21,7 +23,7 @@ export type SessionCommand =
 			type: 'message';
 			commandId: string;
 			text: string;
-			from: 'person' | 'orchestrator' | 'manager';
+			from: MessageFrom;
 	  }
 	| { type: 'interrupt'; commandId: string }
 	| {
@@ -38,7 +40,8 @@ export type SessionCommand =
 	| { type: 'finish'; commandId: string }
 	| { type: 'sleep'; afterSeconds: number }
 	| { type: 'purge' }
-	| SessionMark;
+	| SessionMark
+	| QueueCommand;
 
 export interface Decision {
 	events: ManagerEvent[];
@@ -84,7 +87,9 @@ const message: Decide<'message'> = (state, { commandId, text, from }) => {
 	if (!isLive(state.status) || state.ending !== null) return fail(notLive(state));
 	const accepted: ManagerEvent = { type: 'message.accepted', payload: { commandId, text, from } };
 	const wake = state.asleep ? [startRequested(state, 'wake')] : [];
-	return decided([accepted, ...wake], [{ type: 'message', commandId, text }]);
+	if (!goesAtOnce(state)) return decided([accepted, ...wake]);
+	const handedOver: ManagerEvent = { type: 'message.handed_over', payload: { commandId } };
+	return decided([accepted, handedOver], [{ type: 'message', commandId, text }]);
 };
 
 const interrupt: Decide<'interrupt'> = (state, { commandId }) => {
@@ -144,7 +149,7 @@ const finish: Decide<'finish'> = (state, { commandId }) => {
 	if (state.ending !== null) return nothingToDo();
 	// Without a runner there is nobody to tell: the session just ends.
 	const tell: RunnerCommand[] =
-		state.asleep || !state.runnerUp ? [] : [{ type: 'finish', commandId }];
+		state.asleep || !state.runnerUp || finishWaits(state) ? [] : [{ type: 'finish', commandId }];
 	return decided([{ type: 'session.finish_requested', payload: {} }], tell);
 };
 
@@ -180,7 +185,9 @@ const deciders: { [T in SessionCommand['type']]: Decide<T> } = {
 	pin: mark,
 	unpin: mark,
 	archive: mark,
-	unarchive: mark
+	unarchive: mark,
+	edit: decideQueued,
+	remove: decideQueued
 };
 
 export const decide = (state: SessionState, command: SessionCommand): Result<Decision, WireError> =>

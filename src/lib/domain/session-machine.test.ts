@@ -24,6 +24,9 @@ const startOf = (epoch: number, reason = 'created'): Fact => [
 	'session.start_requested',
 	{ reason, epoch }
 ];
+/** As it is in the queue when it was the first thing of all. */
+const held = (commandId: string) =>
+	({ commandId, from: 'person', seq: 1, handedOver: false }) as const;
 const runnerUp = (epoch: number): Fact => [
 	'runner',
 	'runner.started',
@@ -68,7 +71,7 @@ const failed: Fact[] = [
 
 describe('evolve: status', () => {
 	const cases: [string, Fact[], Partial<SessionState>][] = [
-		['starts', starting, { status: 'starting', epoch: 1, queued: ['m1'] }],
+		['starts', starting, { status: 'starting', epoch: 1, queued: [held('m1')] }],
 		['stays starting until the message is in', [...starting, runnerUp(1)], { status: 'starting' }],
 		['runs while a turn is open', running, { status: 'running', openTurn: 'm1', queued: [] }],
 		[
@@ -80,7 +83,7 @@ describe('evolve: status', () => {
 		[
 			'does not wait when the next message is queued',
 			[...running, accepted('m2'), turnEnds('m1'), settled],
-			{ status: 'running', queued: ['m2'] }
+			{ status: 'running', queued: [{ ...held('m2'), seq: 5 }] }
 		],
 		[
 			'waits for an approval',
@@ -156,7 +159,7 @@ describe('evolve: status', () => {
 		[
 			'keeps a message that was never begun over an error',
 			[...failed, startOf(2, 'retry')],
-			{ status: 'starting', queued: ['m1'], error: null, epoch: 2 }
+			{ status: 'starting', queued: [held('m1')], error: null, epoch: 2 }
 		],
 		[
 			'waits after a resume without a message',
@@ -312,13 +315,18 @@ describe('decide', () => {
 		updatedInput: null
 	};
 	const cases: [string, Fact[], SessionCommand, string | string[]][] = [
-		['a message to a waiting session', waiting, message, ['message.accepted', '> message']],
-		['a message while it starts', starting, message, ['message.accepted', '> message']],
+		[
+			'a message to a waiting session',
+			waiting,
+			message,
+			['message.accepted', 'message.handed_over', '> message']
+		],
+		['a message while it starts', starting, message, ['message.accepted']],
 		[
 			'a message to a sleeping session wakes it',
 			asleep,
 			message,
-			['message.accepted', 'session.start_requested', '> message']
+			['message.accepted', 'session.start_requested']
 		],
 		['a message to a stopped session', stopped, message, 'session_not_live'],
 		['a message to one in error', failed, message, 'session_not_live'],

@@ -12,7 +12,12 @@ import {
 	type RunnerEventType,
 	type SessionEvent
 } from '@agent-manager/protocol/events.ts';
-import type { SessionStatus, StartStep, StartStepName } from '@agent-manager/protocol/session.ts';
+import type {
+	QueuedMessage,
+	SessionStatus,
+	StartStep,
+	StartStepName
+} from '@agent-manager/protocol/session.ts';
 import { z } from 'zod';
 import { DEMO_MODEL_NAME } from './demo-model.ts';
 import { freshSteps, STEP_LOG_LINES, type SessionState } from './session-state.ts';
@@ -94,6 +99,28 @@ const withoutPending = (state: SessionState, requestId: string): SessionState =>
 	return next.openTurn === null ? next : inTurn(next);
 };
 
+const withQueued = (
+	state: SessionState,
+	commandId: string,
+	change: (message: QueuedMessage) => QueuedMessage
+): SessionState => ({
+	...state,
+	queued: state.queued.map((message) =>
+		message.commandId === commandId ? change(message) : message
+	)
+});
+
+const withoutQueued = (state: SessionState, commandId: string): SessionState => ({
+	...state,
+	queued: state.queued.filter((message) => message.commandId !== commandId)
+});
+
+/** A message is gone without a turn: it may have been the only thing that there was to do. */
+const restIfIdle = (state: SessionState): SessionState => {
+	const nothingLeft = state.queued.length === 0 && state.openTurn === null && !state.settling;
+	return nothingLeft && state.runnerUp && isLive(state.status) ? atRest(state) : state;
+};
+
 const managerFolds: ManagerFolds = {
 	'session.start_requested': (state, { epoch }) => ({
 		...withoutTurn(state),
@@ -132,10 +159,15 @@ const managerFolds: ManagerFolds = {
 		// Whatever the agent began while it was put to sleep ended with its sandbox.
 		return state.asleep ? atRest(withoutTurn(gone)) : gone;
 	},
-	'message.accepted': (state, { commandId }) => ({
+	'message.accepted': (state, { commandId, from }, event) => ({
 		...state,
-		queued: [...state.queued, commandId]
+		queued: [...state.queued, { commandId, from, seq: event.seq, handedOver: false }]
 	}),
+	'message.handed_over': (state, { commandId }) =>
+		withQueued(state, commandId, (message) => ({ ...message, handedOver: true })),
+	'message.edited': (state, { commandId }, event) =>
+		withQueued(state, commandId, (message) => ({ ...message, seq: event.seq })),
+	'message.removed': (state, { commandId }) => restIfIdle(withoutQueued(state, commandId)),
 	'request.decided': (state, { requestId }) => withoutPending(state, requestId),
 	'commits.collected': (state, { head, commitCount }) => ({
 		...state,
@@ -189,7 +221,7 @@ const runnerFolds: RunnerFolds = {
 		const begun = {
 			...state,
 			turns: state.turns + 1,
-			queued: state.queued.filter((id) => id !== commandId)
+			queued: withoutQueued(state, commandId).queued
 		};
 		// Said late, of a session that has ended: it is counted and does not come to life again.
 		if (!isLive(state.status)) return begun;
@@ -222,11 +254,8 @@ const runnerFolds: RunnerFolds = {
 		runnerEnd: { agentError: state.runnerEnd?.agentError ?? null, reason }
 	}),
 	'runner.approval_resolved': (state, { requestId }) => withoutPending(state, requestId),
-	'runner.command_unknown_outcome': (state, { commandId }) => {
-		const next = { ...state, queued: state.queued.filter((id) => id !== commandId) };
-		const nothingLeft = next.queued.length === 0 && next.openTurn === null && !next.settling;
-		return nothingLeft && next.runnerUp && isLive(next.status) ? atRest(next) : next;
-	}
+	'runner.command_unknown_outcome': (state, { commandId }) =>
+		restIfIdle(withoutQueued(state, commandId))
 };
 
 const count = z.int().min(0).max(TOKENS_MAX).catch(0);

@@ -6,6 +6,7 @@
  */
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { ManagerEventPayload, ManagerEventType } from '@agent-manager/protocol/events.ts';
+import type { MessageFrom } from '@agent-manager/protocol/session.ts';
 import { cleanLine } from './clean-text.ts';
 import { wireError } from './errors.ts';
 import { fail, ok, type Result } from './result.ts';
@@ -15,7 +16,7 @@ export type SessionMark =
 	| { type: 'rename'; title: string }
 	| { type: 'pin' }
 	| { type: 'unpin' }
-	| { type: 'archive'; by: ManagerEventPayload<'session.archived'>['by'] }
+	| { type: 'archive'; by: MessageFrom }
 	| { type: 'unarchive' };
 
 const MARK_EVENTS = [
@@ -40,7 +41,7 @@ export const areMarks = (events: readonly { type: string; source: string }[]): b
 
 const archive = (
 	state: SessionState,
-	by: ManagerEventPayload<'session.archived'>['by'],
+	by: MessageFrom,
 	isLive: boolean
 ): Result<MarkEvent[], WireError> => {
 	if (state.archivedAt !== null) return ok([]);

@@ -8,6 +8,7 @@ import type {
 	ExitCause,
 	PendingRequest,
 	Session,
+	QueuedMessage,
 	SessionStatus,
 	SessionUsage,
 	StartStep,
@@ -38,7 +39,7 @@ export interface SessionState {
 	/** A turn has ended and its commits are not collected yet. */
 	settling: boolean;
 	/** Messages accepted and not yet begun, oldest first. */
-	queued: string[];
+	queued: QueuedMessage[];
 	pending: PendingRequest[];
 	/** Calls of tools without a result yet. */
 	openTools: string[];
@@ -116,4 +117,18 @@ export const initialSessionState = (): SessionState => ({
 	title: null,
 	pinnedAt: null,
 	archivedAt: null
+});
+
+/** As it was before the manager kept messages back: all of them were the runner's. */
+type Stored = Partial<Omit<SessionState, 'queued'>> & { queued?: (QueuedMessage | string)[] };
+
+/** A state as it was stored, also by an older version of the app that knew less. */
+export const restoreState = (stored: Stored): SessionState => ({
+	...initialSessionState(),
+	...stored,
+	queued: (stored.queued ?? []).map((message) =>
+		typeof message === 'string'
+			? { commandId: message, from: 'person', seq: 0, handedOver: true }
+			: message
+	)
 });

@@ -9,7 +9,7 @@ import type { WireError } from '@agent-manager/protocol/errors.ts';
 import { cleanLine, cleanText } from './clean-text.ts';
 import { SILENCE_WORDS } from './exit-causes.ts';
 import { foldCutOff } from './transcript-cut-off.ts';
-import { queueMessage } from './transcript-messages.ts';
+import { editMessage, handedOver, queueMessage, removeMessage } from './transcript-messages.ts';
 import { settleRequest } from './transcript-requests.ts';
 import { addBlock, type TranscriptState } from './transcript-state.ts';
 import {
@@ -107,6 +107,9 @@ const folds: { [T in ManagerEventType]: Fold<T> | null } = {
 	// Why it ended is said once, by the failure that follows.
 	'sandbox.exited': (state, _payload, event) => interruptOpenTools(state, event.ts),
 	'message.accepted': (state, payload, event) => queueMessage(state, event, payload),
+	'message.handed_over': (state, payload, event) => handedOver(state, event, payload),
+	'message.edited': (state, payload) => editMessage(state, payload),
+	'message.removed': (state, { commandId }) => removeMessage(state, commandId),
 	'message.cut_off': (state, payload, event) => foldCutOff(state, event, payload),
 	'interrupt.requested': (state) => {
 		state.interruptAsked = true;

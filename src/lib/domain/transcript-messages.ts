@@ -30,6 +30,30 @@ export const queueMessage = (
 	];
 };
 
+/** One that was accepted before the window begins has its text here. */
+export const handedOver = (
+	state: TranscriptState,
+	event: SessionEvent,
+	{ commandId, text, from }: ManagerEventPayload<'message.handed_over'>
+): void => {
+	if (text !== undefined && from) queueMessage(state, event, { commandId, text, from });
+};
+
+export const editMessage = (
+	state: TranscriptState,
+	{ commandId, text }: ManagerEventPayload<'message.edited'>
+): void => {
+	const key = messageKey(commandId);
+	state.queued = state.queued.map((queued) =>
+		queued.key === key ? { ...queued, text: cleanText(text) } : queued
+	);
+};
+
+export const removeMessage = (state: TranscriptState, commandId: string): void => {
+	const key = messageKey(commandId);
+	state.queued = state.queued.filter((queued) => queued.key !== key);
+};
+
 /** Takes a message out of the queue and puts it where the transcript now is. */
 export const deliverMessage = (
 	state: TranscriptState,

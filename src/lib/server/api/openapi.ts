@@ -39,7 +39,7 @@ interface Operation {
 	open?: true;
 }
 
-type Method = 'get' | 'post' | 'delete';
+type Method = 'get' | 'post' | 'patch' | 'delete';
 
 const whole = { type: 'integer', minimum: 0 };
 const command = (summary: string, body?: z.ZodType): Operation => ({
@@ -130,6 +130,10 @@ export const OPERATIONS: Record<string, Partial<Record<Method, Operation>>> = {
 			'Send a message. It is delivered when the open turn has ended.',
 			sendMessageSchema
 		)
+	},
+	'/api/sessions/{id}/messages/{messageId}': {
+		patch: command('Change a message that the agent has not got yet.', sendMessageSchema),
+		delete: command('Take back a message that the agent has not got yet.')
 	},
 	'/api/sessions/{id}/decide': {
 		post: command('Answer an approval, a question or a plan.', decideSchema)

@@ -44,6 +44,8 @@ const look = async (
 	return recorded;
 };
 
+const queued = (handedOver: boolean) =>
+	({ commandId: 'm2', from: 'person', seq: 1, handedOver }) as const;
 const running = { status: 'running', openTurn: 'm1' } as const;
 const waiting = { status: 'waiting', waitingFor: 'input', runnerUp: true } as const;
 
@@ -56,7 +58,12 @@ describe('a look at a session', () => {
 		['running, a tool at work by the log', [{ ...running, openTools: ['t'] }, 31], []],
 		['running, its runner silent', [running, 31, 'silent'], []],
 		['running, no runner connected', [running, 31, 'none'], []],
-		['running, a message waits', [{ ...running, queued: ['m2'] }, 31], []],
+		['running, a message on its way to it', [{ ...running, queued: [queued(true)] }, 31], []],
+		[
+			'running, a message kept back',
+			[{ ...running, queued: [queued(false)] }, 31],
+			['session.idled']
+		],
 		['starting', [{ status: 'starting' }, 9_999], []],
 		['waiting for long', [waiting, 1_800], ['session.slept']],
 		['waiting, not for long', [waiting, 1_799], []],

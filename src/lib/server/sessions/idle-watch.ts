@@ -4,6 +4,7 @@
  */
 import type { Logger } from 'pino';
 import { decide } from '#lib/domain/session-decisions.ts';
+import type { SessionState } from '#lib/domain/session-state.ts';
 import type { SessionLog } from './session-log.ts';
 import type { SessionRuntime } from './session-runtime.ts';
 import type { SessionCell } from './session-view.ts';
@@ -18,6 +19,10 @@ export interface IdleWatchOptions {
 	/** 0: never. */
 	sleepAfterSeconds: number;
 }
+
+/** A message is on its way to the agent: it is not idle, whatever its runner says now. */
+const isHandedOver = ({ queued }: SessionState): boolean =>
+	queued.some(({ handedOver }) => handedOver);
 
 const PROBE_TIMEOUT_MS = 5_000;
 
@@ -37,7 +42,7 @@ export const createIdleWatch = (options: IdleWatchOptions) => {
 		}
 		const afterSeconds = Math.round(silentMs / 1_000);
 		await log.record(runtime.id, (state) =>
-			state.status === 'running' && state.pending.length === 0 && state.queued.length === 0
+			state.status === 'running' && state.pending.length === 0 && !isHandedOver(state)
 				? [{ type: 'session.idled', payload: { afterSeconds } }]
 				: []
 		);

@@ -67,7 +67,7 @@ describe('a new session', () => {
 			value: { commandId: key, session: { status: 'starting', title: 'Fix it', head: 3 } }
 		});
 		const [row] = created;
-		expect(row).toMatchObject({ epoch: 1, lastSeq: 3, lastCommand: 1, baseBranch: 'main' });
+		expect(row).toMatchObject({ epoch: 1, lastSeq: 3, lastCommand: 0, baseBranch: 'main' });
 		const id = row?.id as SessionId;
 		const events = await readForward(database.db, id, 0, 10);
 		expect(events.map(({ type }) => type)).toEqual([
@@ -75,9 +75,10 @@ describe('a new session', () => {
 			'message.accepted',
 			'session.start_requested'
 		]);
-		const commands = await readRunnerCommands(database.db, id, 0);
-		expect(commands).toMatchObject([{ num: 1, command: { text: '\n  Fix\tit \nplease' } }]);
-		expect(commands[0]?.command.commandId).toBe(events[1]?.payload.commandId);
+		expect(events[1]?.payload).toMatchObject({ text: '\n  Fix\tit \nplease' });
+		const { commandId } = events[1]?.payload ?? {};
+		expect(row?.state.queued).toEqual([{ commandId, from: 'person', seq: 2, handedOver: false }]);
+		expect(await readRunnerCommands(database.db, id, 0), 'there is no runner yet').toEqual([]);
 	});
 
 	it.each([
@@ -127,8 +128,8 @@ describe('texts that PostgreSQL can’t hold', () => {
 		expect(row?.goalPrompt).toBe('a\u2400b \ufffd c');
 		const id = row?.id as SessionId;
 		expect((await service.sendMessage(id, odd, 'person')).ok).toBe(true);
-		const commands = await readRunnerCommands(db, id, 0);
-		expect(commands.map(({ command }) => 'text' in command && command.text)).toEqual([
+		const events = await readForward(db, id, 0, 10);
+		expect(events.flatMap(({ payload }) => ('text' in payload ? [payload.text] : []))).toEqual([
 			'a\u2400b \ufffd c',
 			'a\u2400b \ufffd c'
 		]);

@@ -1,4 +1,4 @@
-/** Makes a session's row with its first events and its first message, in one transaction. */
+/** Makes a session's row with its first events and its first message in the queue, in one transaction. */
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import type { JsonObject } from '@agent-manager/protocol/json.ts';
@@ -189,9 +189,8 @@ export class SessionCreation {
 		command: CommandRequest
 	): Promise<Result<JsonObject, WireError>> {
 		const state = events.reduce(evolve, row.state);
-		const accepted = events.find((event) => event.type === 'message.accepted');
 		const from = { lastSeq: 0, lastN: 0, lastCommand: 0, epoch: 0 };
-		const to = { lastSeq: events.length, lastN: 0, lastCommand: 1, epoch: 1 };
+		const to = { lastSeq: events.length, lastN: 0, lastCommand: 0, epoch: 1 };
 		const cell: SessionCell = { ...toCell(row), position: to, state };
 		const answer = { commandId: command.id, session: toSession(cell) };
 		try {
@@ -204,13 +203,7 @@ export class SessionCreation {
 					state,
 					updatedAt: row.updatedAt,
 					events: events.map((event) => ({ ...event, n: null, stored: toStorable(event.payload) })),
-					runnerCommands: [
-						{
-							type: 'message',
-							commandId: String(accepted?.payload.commandId),
-							text: row.goalPrompt
-						}
-					],
+					runnerCommands: [],
 					receipt: { ...command, answer }
 				});
 			});

@@ -129,7 +129,7 @@ describe('command', () => {
 		const answers = await Promise.all(Array.from({ length: 50 }, () => send(log, id, 'hello')));
 		expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
 		expect(answers[0]?.ok).toBe(true);
-		expect(await storedNumbers()).toHaveLength(1);
+		expect(await storedNumbers(), 'accepted, and handed over').toHaveLength(2);
 		expect(await readRunnerCommands(database.db, sessionId, 0)).toHaveLength(1);
 	});
 
@@ -149,11 +149,24 @@ describe('command', () => {
 
 	it('numbers commands in the order of ten senders at once', async () => {
 		const log = newLog();
-		await Promise.all(Array.from({ length: 10 }, (_, i) => send(log, randomUUID(), `m${i}`)));
+		sessionId = await insertTestSession(database.db, repoId, { openTurn: 'm0', runnerUp: true });
+		const interrupt = (id: string) =>
+			log.command(sessionId, (state) => decide(state, { type: 'interrupt', commandId: id }), {
+				id: id as CommandId,
+				requestHash: 'interrupt'
+			});
+		await Promise.all(Array.from({ length: 10 }, () => interrupt(randomUUID())));
 		const commands = await readRunnerCommands(database.db, sessionId, 0);
 		expect(commands.map(({ num }) => num)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+	});
+
+	it('keeps messages that the agent can’t take yet in the order they came', async () => {
+		const log = newLog();
+		const ids = Array.from({ length: 10 }, () => randomUUID());
+		await Promise.all(ids.map((id) => send(log, id, id)));
+		expect(await readRunnerCommands(database.db, sessionId, 0)).toHaveLength(1);
 		const row = await findSession(database.db, sessionId);
-		expect(row?.state.queued).toHaveLength(10);
+		expect(row?.state.queued.map(({ commandId }) => commandId)).toEqual(ids);
 	});
 });
 

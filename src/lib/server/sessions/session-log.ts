@@ -102,15 +102,27 @@ export class SessionLog {
 	}
 
 	/** Facts of the manager. `draft` sees the state they are about, and may say that there is none. */
-	async record(
+	record(
 		sessionId: SessionId,
 		draft: (state: SessionState) => readonly ManagerEvent[]
 	): Promise<SessionCell | null> {
+		return this.carryOut(sessionId, (state) => ({ events: draft(state), runnerCommands: [] }));
+	}
+
+	/** What the manager decides by itself: facts, and what the runner is told with them. */
+	async carryOut(
+		sessionId: SessionId,
+		decide: (state: SessionState) => Readonly<Pick<EventDraft, 'runnerCommands'>> & {
+			events: readonly ManagerEvent[];
+		}
+	): Promise<SessionCell | null> {
 		const entry = await this.#entry(sessionId);
 		if (!entry) return null;
-		return this.#inOrder(entry, () =>
-			this.#write(entry, ({ state }) => ({ events: this.#stamp(draft(state)) }), null)
-		);
+		const draft = ({ state }: SessionCell): EventDraft => {
+			const { events, runnerCommands } = decide(state);
+			return { events: this.#stamp(events), runnerCommands };
+		};
+		return this.#inOrder(entry, () => this.#write(entry, draft, null));
 	}
 
 	/**

@@ -11,12 +11,14 @@ import { RUNNER_CLOSE, type AgentOptions } from '@agent-manager/protocol/runner-
 import type { DriverKind } from '@agent-manager/protocol/session.ts';
 import { decide } from '#lib/domain/session-decisions.ts';
 import { isLive } from '#lib/domain/session-machine.ts';
+import { dueMessage } from '#lib/domain/message-queue.ts';
 import { areMarks } from '#lib/domain/session-marks.ts';
 import { listSessions, listUnfinishedSessions } from '#lib/server/db/sessions.ts';
 import type { ListedSandbox, SandboxDriver } from '#lib/server/runner/sandbox/driver.ts';
 import { ANSWER_LOOK_MS, LOST_MS, type AnswerWatch } from './answer-watch.ts';
 import { COLLECT_MS, collectCommits } from './collect-commits.ts';
 import type { IdleWatch } from './idle-watch.ts';
+import { MessageHandover } from './message-handover.ts';
 import type { Reconciler } from './reconciler.ts';
 import { RunnerConnection } from './runner-connection.ts';
 import type { SessionContext } from './session-context.ts';
@@ -49,6 +51,7 @@ export class SessionManager {
 	readonly #reconciler: Reconciler;
 	readonly #idleWatch: IdleWatch;
 	readonly #answerWatch: AnswerWatch;
+	readonly #handover: MessageHandover;
 	readonly #onCounts: (repoId: RepoId) => void;
 	/** Drivers whose last listing failed: nothing is concluded about their sandboxes. */
 	readonly #unlisted = new Set<DriverKind>();
@@ -64,13 +67,24 @@ export class SessionManager {
 		this.#idleWatch = idleWatch;
 		this.#answerWatch = answerWatch;
 		this.#onCounts = onCounts;
+		const { db, log, newId, logger } = context;
+		this.#handover = new MessageHandover({
+			db,
+			log,
+			newId,
+			onFailure: (sessionId, cause) =>
+				logger.warn({ err: cause, sessionId }, 'a message was not handed over')
+		});
 		reconciler.setUnknown(({ state }) => state.driver !== null && this.#unlisted.has(state.driver));
 	}
 
 	/** Finds what runs, takes it over, and wakes every session that is not as it shall be. */
 	async boot(): Promise<void> {
 		await this.#lookAtSandboxes();
-		for (const cell of await this.#unfinished()) this.#reconciler.wake(cell.id);
+		for (const cell of await this.#unfinished()) {
+			this.#reconciler.wake(cell.id);
+			this.#handover.look(cell.id);
+		}
 		this.#timer = setInterval(() => {
 			this.#looking ??= this.#look().finally(() => (this.#looking = null));
 		}, TIMER_MS);
@@ -86,6 +100,7 @@ export class SessionManager {
 		for (const { connection } of this.#reconciler.runtimes()) {
 			connection?.close(RUNNER_CLOSE.goingAway, 'the app is going away');
 		}
+		await this.#handover.idle();
 		await this.#reconciler.stop();
 	}
 
@@ -103,6 +118,7 @@ export class SessionManager {
 	onCommit({ cell, before, events, runnerCommands }: CommitNotice): void {
 		const { state } = cell;
 		if (state.archivedAt !== before.archivedAt) this.#onCounts(cell.repoId);
+		if (dueMessage(state)) this.#handover.look(cell.id);
 		if (areMarks(events)) return;
 		const runtime = this.#reconciler.runtime(cell.id);
 		runtime.lastActivityMs = this.#context.nowMs();
@@ -268,6 +284,7 @@ export class SessionManager {
 	async #lookAtSession(cell: SessionCell): Promise<void> {
 		this.#reconciler.wake(cell.id);
 		const runtime = this.#reconciler.runtime(cell.id);
+		this.#handover.look(cell.id);
 		try {
 			const { sandbox } = runtime;
 			const isUp = sandbox !== null && sandbox.exit === null && !sandbox.stopping;

@@ -14,7 +14,7 @@ import type {
 } from '@agent-manager/protocol/requests.ts';
 import type { EventPage } from '@agent-manager/protocol/responses.ts';
 import type { SessionEvent } from '@agent-manager/protocol/events.ts';
-import type { Session } from '@agent-manager/protocol/session.ts';
+import type { MessageFrom, Session } from '@agent-manager/protocol/session.ts';
 import type { TranscriptCarry } from '@agent-manager/protocol/transcript-carry.ts';
 import { canonicalJson } from '#lib/domain/canonical-json.ts';
 import { wireError } from '#lib/domain/errors.ts';
@@ -82,17 +82,29 @@ export class SessionService {
 		});
 	}
 
-	sendMessage(
-		sessionId: SessionId,
-		text: string,
-		from: 'person' | 'orchestrator' | 'manager',
-		key?: CommandId
-	): Answered {
+	sendMessage(sessionId: SessionId, text: string, from: MessageFrom, key?: CommandId): Answered {
 		return this.#command(sessionId, { message: text }, 'message', key, (commandId) => ({
 			type: 'message',
 			commandId,
 			text: storableValue(text),
 			from
+		}));
+	}
+
+	/** Changes a message that the agent has not got yet. */
+	editMessage(sessionId: SessionId, messageId: CommandId, text: string, key?: CommandId): Answered {
+		return this.#command(sessionId, { messageId, message: text }, 'edit', key, () => ({
+			type: 'edit',
+			messageId,
+			text: storableValue(text)
+		}));
+	}
+
+	removeMessage(sessionId: SessionId, messageId: CommandId, key?: CommandId): Answered {
+		return this.#command(sessionId, { messageId }, 'remove', key, (commandId) => ({
+			type: 'remove',
+			commandId,
+			messageId
 		}));
 	}
 

@@ -1,7 +1,7 @@
 /** The session as pages and the API show it. */
 import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import type { Session } from '@agent-manager/protocol/session.ts';
-import { initialSessionState, type SessionState } from '#lib/domain/session-state.ts';
+import { restoreState, type SessionState } from '#lib/domain/session-state.ts';
 import type { LogPosition } from '#lib/server/db/event-log.ts';
 import type { SessionRow } from '#lib/server/db/sessions.ts';
 
@@ -27,8 +27,7 @@ export const toCell = (row: SessionRow): SessionCell => ({
 		lastCommand: row.lastCommand,
 		epoch: row.epoch
 	},
-	// A row of an older version of the app lacks what it did not know.
-	state: { ...initialSessionState(), ...row.state },
+	state: restoreState(row.state),
 	updatedAt: row.updatedAt,
 	heldUp: false
 });
@@ -65,6 +64,7 @@ export const toSession = ({
 	limited: state.limited,
 	steps: state.steps,
 	pending: state.pending,
+	queued: state.queued,
 	error: state.error ?? state.limit,
 	exitCause: state.exitCause,
 	unresponsive: state.unresponsive,

@@ -34,6 +34,12 @@ export const runClientCommand = async (
 				'person',
 				command.idempotencyKey
 			);
+		case 'session.edit_message': {
+			const { sessionId, messageId, message, idempotencyKey } = command;
+			return sessions.editMessage(sessionId, messageId, message, idempotencyKey);
+		}
+		case 'session.remove_message':
+			return sessions.removeMessage(command.sessionId, command.messageId, command.idempotencyKey);
 		case 'session.decide': {
 			const body = pick(command, Object.keys(decideSchema.shape));
 			return sessions.decide(command.sessionId, decideSchema.parse(body), command.idempotencyKey);

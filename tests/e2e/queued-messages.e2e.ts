@@ -1,0 +1,111 @@
+/** Messages that the agent has not got yet: changed and taken back, over a killed manager, with the real agent. */
+import { expect, test } from '@playwright/test';
+import type { Session } from '../../packages/protocol/src/session.ts';
+import { TestApp } from '../support/app.ts';
+import { tempFolder } from '../support/git-fixture.ts';
+import { atRest, ended, makeRepo, violations } from '../support/lifecycle.ts';
+
+let app: TestApp;
+let repoId: string;
+const repo = tempFolder('repo');
+
+test.beforeAll(async () => {
+	makeRepo(repo.path);
+	app = await new TestApp({ SANDBOX_DRIVER: 'bubblewrap' }).start();
+	repoId = (await app.addRepo(repo.path)).id;
+});
+test.afterAll(async () => {
+	await app.remove();
+	repo.remove();
+});
+
+const path = ({ id }: Session, messageId = ''): string =>
+	`/api/sessions/${id}/messages${messageId && `/${messageId}`}`;
+const answers = (name: string): string => `[[demo: text text="${name}"]]`;
+const say = async (session: Session, text: string): Promise<string> =>
+	(await app.api('POST', path(session), { message: text })).body.commandId as string;
+const edit = (session: Session, id: string, text: string) =>
+	app.api('PATCH', path(session, id), { message: text });
+const remove = (session: Session, id: string) => app.api('DELETE', path(session, id));
+
+/** What the agent said: the demo model says what it was told to. */
+const said = async (session: Session): Promise<string[]> =>
+	(await app.events(session.id)).flatMap(({ type, payload }) => {
+		const message = payload.message as { content?: unknown } | undefined;
+		return type === 'claude.assistant' ? textsIn(message?.content) : [];
+	});
+const textsIn = (content: unknown): string[] =>
+	Array.isArray(content)
+		? content.flatMap((block: { type: string; text?: string }) =>
+				block.type === 'text' ? [block.text ?? ''] : []
+			)
+		: [];
+
+test('the agent gets what the messages say by then, in their order, and nothing that was taken back', async () => {
+	const session = await app.startSession(repoId, '[[demo: text chunks=400 interval=20]]');
+	await app.sessionWhere(session.id, ({ status }) => status === 'running', 'the turn');
+	const ids: string[] = [];
+	for (const name of ['one', 'two', 'three', 'four']) {
+		ids.push(await say(session, answers(name)));
+	}
+	const [one = '', two = '', three = '', four = ''] = ids;
+	expect((await edit(session, two, answers('zwei'))).status).toBe(202);
+	expect((await remove(session, three)).status).toBe(202);
+	await app.kill();
+	await app.start();
+	const back = await app.session(session.id);
+	expect(back.queued.map(({ commandId }) => commandId)).toEqual([one, two, four]);
+	expect((await edit(session, four, answers('vier'))).status).toBe(202);
+	expect((await remove(session, three)).body.error.code).toBe('message_not_queued');
+	const done = await app.sessionWhere(
+		session.id,
+		(now) => atRest(now) && now.queued.length === 0,
+		'all said'
+	);
+	expect(done.turns).toBe(4);
+	expect((await said(session)).slice(1)).toEqual(['one', 'zwei', 'vier']);
+	for (const id of ids) {
+		expect((await edit(session, id, 'late')).body.error.code).toBe('message_not_queued');
+	}
+	expect((await edit(session, 'no-id', 'late')).status).toBe(404);
+	expect(violations(await app.events(session.id))).toEqual([]);
+});
+
+test('before there is an agent, asleep and stopped: a message can be changed until one takes it', async () => {
+	const session = await app.startSession(repoId, answers('first'));
+	const first = session.queued[0]?.commandId ?? '';
+	expect((await edit(session, first, answers('begin'))).status).toBe(202);
+	await app.sessionWhere(session.id, atRest, 'rest');
+	expect(await said(session)).toEqual(['begin']);
+
+	await app.api('POST', `/api/sessions/${session.id}/sleep`);
+	await app.sessionWhere(session.id, ({ asleep }) => asleep, 'sleep');
+	const wakes = await say(session, answers('wake'));
+	expect((await edit(session, wakes, answers('awake'))).status).toBe(202);
+	await app.sessionWhere(session.id, (now) => atRest(now) && now.turns === 2, 'woken');
+	expect(await said(session)).toEqual(['begin', 'awake']);
+
+	await say(session, '[[demo: text chunks=400 interval=20]]');
+	await app.sessionWhere(session.id, ({ turns }) => turns === 3, 'the third turn');
+	const [kept, gone] = [await say(session, answers('kept')), await say(session, answers('gone'))];
+	await app.api('POST', `/api/sessions/${session.id}/stop`);
+	await app.sessionWhere(session.id, ended, 'stopped');
+	expect((await edit(session, kept, answers('kept on'))).status).toBe(202);
+	expect((await remove(session, gone)).status).toBe(202);
+	await app.api('POST', `/api/sessions/${session.id}/resume`);
+	await app.sessionWhere(session.id, (now) => atRest(now) && now.queued.length === 0, 'resumed');
+	expect((await said(session)).at(-1)).toBe('kept on');
+	expect(violations(await app.events(session.id))).toEqual([]);
+});
+
+test('a finish comes after the messages before it, also when they are changed', async () => {
+	const session = await app.startSession(repoId, '[[demo: text chunks=200 interval=20]]');
+	await app.sessionWhere(session.id, ({ status }) => status === 'running', 'the turn');
+	const [one, two] = [await say(session, answers('one')), await say(session, answers('two'))];
+	expect((await app.api('POST', `/api/sessions/${session.id}/finish`)).status).toBe(202);
+	expect((await edit(session, one, answers('eins'))).status).toBe(202);
+	expect((await remove(session, two)).status).toBe(202);
+	const done = await app.sessionWhere(session.id, ended, 'finished');
+	expect(done).toMatchObject({ status: 'finished', turns: 2, queued: [] });
+	expect((await said(session)).at(-1)).toBe('eins');
+});
