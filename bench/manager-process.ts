@@ -52,6 +52,7 @@ export class Manager {
 				PORT: '0',
 				LOG_LEVEL: 'warn',
 				MODEL_UPSTREAM: 'anthropic',
+				MAX_RUNNING_SESSIONS: '0',
 				ANTHROPIC_BASE_URL: bench.modelUrl,
 				ANTHROPIC_API_KEY: 'bench',
 				SANDBOX_DRIVER: options.driver,

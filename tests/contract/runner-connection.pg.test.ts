@@ -56,6 +56,7 @@ beforeEach(async () => {
 		db: database.db,
 		hub,
 		now: () => new Date(),
+		queuePosition: () => null,
 		onCommit: ({ runnerCommands }) => connection?.deliver(runnerCommands)
 	});
 	server = createServer();

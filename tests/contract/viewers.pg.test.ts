@@ -45,6 +45,7 @@ beforeEach(async () => {
 		db,
 		hub,
 		now: () => new Date(),
+		queuePosition: () => null,
 		onCommit: ({ events }) => partials.settle(events)
 	});
 	const services = {

@@ -117,6 +117,7 @@ export class TestApp {
 				HOME: this.home,
 				PORT: new URL(this.origin || 'http://x:0').port || '0',
 				MODEL_UPSTREAM: 'demo',
+				MAX_RUNNING_SESSIONS: '0',
 				...this.env
 			}
 		});

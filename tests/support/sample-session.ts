@@ -16,6 +16,7 @@ export const sampleSession = (over: Partial<Session> = {}): Session => ({
 	goalPrompt: 'Fix the login form',
 	additionalInstructions: null,
 	status: 'waiting',
+	queuePosition: null,
 	waitingFor: 'input',
 	asleep: false,
 	ending: null,

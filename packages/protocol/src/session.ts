@@ -123,6 +123,8 @@ export const sessionSchema = z.object({
 	goalPrompt: z.string(),
 	additionalInstructions: z.string().nullable(),
 	status: sessionStatusSchema,
+	/** Place in the line of those who wait to be started, from 1; null for a session that is not in it. */
+	queuePosition: z.int().min(1).nullable(),
 	/** Set exactly when `status` is `waiting`. */
 	waitingFor: waitingForSchema.nullable(),
 	/** True while the sandbox is put away and the next message wakes it. */

@@ -122,8 +122,9 @@ const restIfIdle = (state: SessionState): SessionState => {
 };
 
 const managerFolds: ManagerFolds = {
-	'session.start_requested': (state, { epoch }) => ({
+	'session.start_requested': (state, { epoch }, event) => ({
 		...withoutTurn(state),
+		startAskedAt: event.ts,
 		status: 'starting',
 		waitingFor: null,
 		desired: 'live',

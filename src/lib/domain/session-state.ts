@@ -29,6 +29,8 @@ export interface SessionState {
 	desired: Desired;
 	/** The incarnation that the newest start asked for. */
 	epoch: number;
+	/** When the newest start was asked for: who asked first is started first. */
+	startAskedAt: string | null;
 	/** True from the runner's first word of this epoch until its sandbox is gone. */
 	runnerUp: boolean;
 	/** The newest epoch whose sandbox is known to be gone; 0 while none is. */
@@ -90,6 +92,7 @@ export const initialSessionState = (): SessionState => ({
 	waitingFor: null,
 	desired: 'live',
 	epoch: 0,
+	startAskedAt: null,
 	runnerUp: false,
 	exitedEpoch: 0,
 	asleep: false,

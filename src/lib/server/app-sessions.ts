@@ -1,7 +1,8 @@
 /** The parts that sessions are made of, tied to each other. */
 import { randomUUID } from 'node:crypto';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import type { RepoId } from '@agent-manager/protocol/ids.ts';
+import { defaultMaxRunning } from '#lib/domain/run-queue.ts';
 import type { Config } from './config.ts';
 import type { Database } from './db/client.ts';
 import { findRepo, type RepoRow } from './db/repos.ts';
@@ -14,6 +15,7 @@ import { createIdleWatch } from './sessions/idle-watch.ts';
 import type { Hub } from './sessions/hub.ts';
 import { Reconciler } from './sessions/reconciler.ts';
 import type { SessionContext, SessionDoor } from './sessions/session-context.ts';
+import { RunQueue } from './sessions/run-queue.ts';
 import { SessionCreation } from './sessions/session-creation.ts';
 import { SessionGit } from './sessions/session-git.ts';
 import { SessionLog } from './sessions/session-log.ts';
@@ -49,10 +51,19 @@ const now = (): Date => new Date();
 export const createSessions = (options: AppSessionsOptions): AppSessions => {
 	const { config, db, hub, drivers, instance, remoteFor } = options;
 	const { workspaceRoot } = config;
+	const runQueue: RunQueue = new RunQueue({
+		maxRunning: config.maxRunningSessions ?? defaultMaxRunning(availableParallelism(), totalmem()),
+		onAdmitted: (id) => reconciler.wake(id),
+		onMoved: (id) => void log.republish(id)
+	});
+	hub.onList((signal) => {
+		if (signal.type === 'session_removed') runQueue.forget(signal.sessionId);
+	});
 	const log: SessionLog = new SessionLog({
 		db,
 		hub,
 		now,
+		queuePosition: (id) => runQueue.position(id),
 		onCommit: (notice) => manager.onCommit(notice)
 	});
 	const git = new SessionGit({
@@ -81,6 +92,7 @@ export const createSessions = (options: AppSessionsOptions): AppSessions => {
 		chooseDriver: drivers.choose,
 		doubtDriver: drivers.doubt,
 		drivers: drivers.all,
+		runQueue,
 		startSlots: new StartSlots(Math.max(2, availableParallelism())),
 		limits: {
 			cpus: config.sandboxCpus,
@@ -98,9 +110,10 @@ export const createSessions = (options: AppSessionsOptions): AppSessions => {
 		idleTimeoutSeconds: config.idleTimeoutSeconds,
 		sleepAfterSeconds: config.sleepAfterSeconds
 	});
+	const reconciler: Reconciler = new Reconciler(context);
 	const manager: SessionManager = new SessionManager({
 		context,
-		reconciler: new Reconciler(context),
+		reconciler,
 		idleWatch,
 		answerWatch: createAnswerWatch({
 			log,

@@ -95,6 +95,14 @@ export const SETTINGS = {
 		defaultValue: always(1024),
 		about: 'Processes and threads together that one sandbox may have.'
 	}),
+	maxRunningSessions: setting<number | null>({
+		env: 'MAX_RUNNING_SESSIONS',
+		kind: optional(wholeNumber(0, 100_000, ' (0: no limit)')),
+		defaultValue: always(null),
+		about:
+			'Sessions that start or have a turn open at once; more wait in line. 0: no limit; unset: by the size of the machine.',
+		show: (value) => (value === null ? 'by the size of the machine' : String(value))
+	}),
 	idleTimeoutSeconds: setting<number>({
 		env: 'IDLE_TIMEOUT_SECONDS',
 		kind: wholeNumber(1, 86_400),

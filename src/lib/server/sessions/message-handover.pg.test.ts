@@ -26,6 +26,7 @@ const makeManager = () => {
 		db: database.db,
 		hub: createHub(),
 		now: () => new Date(),
+		queuePosition: () => null,
 		onCommit: () => undefined
 	});
 	const handover = new MessageHandover({

@@ -187,7 +187,11 @@ export class Reconciler {
 			return true;
 		}
 		if (!sandbox) {
-			if (state.status === 'starting') return this.#start(cell, runtime);
+			if (state.status === 'starting') {
+				// The queue wakes it when there is a place.
+				if (!this.#context.runQueue.mayStart(cell.id)) return false;
+				return this.#start(cell, runtime);
+			}
 			await failDeadSandbox(this.#context, cell, runtime, { cause: 'lost', exitCode: null });
 			return true;
 		}

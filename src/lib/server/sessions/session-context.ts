@@ -8,6 +8,7 @@ import type { Database } from '#lib/server/db/client.ts';
 import type { RepoRow } from '#lib/server/db/repos.ts';
 import type { SandboxDriver, SandboxLimits } from '#lib/server/runner/sandbox/driver.ts';
 import type { Hub } from './hub.ts';
+import type { RunQueue } from './run-queue.ts';
 import type { SessionGit } from './session-git.ts';
 import type { SessionLog } from './session-log.ts';
 import type { StartSlots } from './start-slots.ts';
@@ -44,6 +45,8 @@ export interface SessionContext {
 	/** A start with this driver has failed. */
 	doubtDriver: (kind: DriverKind) => void;
 	drivers: () => readonly SandboxDriver[];
+	/** Who may start, and who waits in line for it. */
+	runQueue: RunQueue;
 	/** Held from the making of a sandbox until its agent has said something. */
 	startSlots: StartSlots;
 	workspaceRoot: string;

@@ -119,7 +119,13 @@ describe('texts that PostgreSQL can’t hold', () => {
 		const repoId = await makeRepo();
 		const { creation, created } = makeCreation();
 		const { db } = database;
-		const log = new SessionLog({ db, hub: createHub(), now: () => new Date(), onCommit: () => {} });
+		const log = new SessionLog({
+			db,
+			hub: createHub(),
+			now: () => new Date(),
+			queuePosition: () => null,
+			onCommit: () => {}
+		});
 		const service = new SessionService({ db, log, creation, newId: randomUUID });
 		const odd = 'a\u0000b \ud800 c';
 		const request = startSessionSchema.parse({ goalPrompt: odd, additionalInstructions: odd });

@@ -192,7 +192,7 @@ export class SessionCreation {
 		const from = { lastSeq: 0, lastN: 0, lastCommand: 0, epoch: 0 };
 		const to = { lastSeq: events.length, lastN: 0, lastCommand: 0, epoch: 1 };
 		const cell: SessionCell = { ...toCell(row), position: to, state };
-		const answer = { commandId: command.id, session: toSession(cell) };
+		const answer = { commandId: command.id, session: toSession(cell, null) };
 		try {
 			await this.#options.db.transaction(async (tx) => {
 				await insertSession(tx, row);

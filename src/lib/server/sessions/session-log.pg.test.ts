@@ -22,7 +22,13 @@ let sessionId: SessionId;
 let repoId: string;
 
 const newLog = () =>
-	new SessionLog({ db: database.db, hub: createHub(), now: () => new Date(), onCommit: () => {} });
+	new SessionLog({
+		db: database.db,
+		hub: createHub(),
+		now: () => new Date(),
+		queuePosition: () => null,
+		onCommit: () => {}
+	});
 
 const record = (n: number, payload: Record<string, unknown> = { n }): OutboxRecord => ({
 	n,

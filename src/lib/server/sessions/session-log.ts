@@ -6,6 +6,7 @@ import type { CommandId, SessionId } from '@agent-manager/protocol/ids.ts';
 import type { SessionEvent } from '@agent-manager/protocol/events.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { JsonObject } from '@agent-manager/protocol/json.ts';
+import type { Session } from '@agent-manager/protocol/session.ts';
 import type { OutboxRecord, RunnerCommand } from '@agent-manager/protocol/runner-frames.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import { fail, ok, type Result } from '#lib/domain/result.ts';
@@ -55,6 +56,8 @@ export interface SessionLogOptions {
 	db: Database;
 	hub: Hub;
 	now: () => Date;
+	/** Place in the line of those who wait to be started. */
+	queuePosition: (sessionId: SessionId) => number | null;
 	/** Called after each commit, in order within a session. Must not throw. */
 	onCommit: (notice: CommitNotice) => void;
 }
@@ -89,6 +92,17 @@ export class SessionLog {
 		const entry = this.#toEntry(row);
 		this.#entries.set(id, Promise.resolve(entry));
 		return entry.cell;
+	}
+
+	/** The session as pages and the API show it. */
+	show(cell: SessionCell): Session {
+		return toSession(cell, this.#options.queuePosition(cell.id));
+	}
+
+	/** Tells viewers the row again: something of it that is not in the log has changed. */
+	async republish(sessionId: SessionId): Promise<void> {
+		const entry = await this.#entry(sessionId);
+		if (entry) this.#publish(entry.cell);
 	}
 
 	forget(sessionId: SessionId): void {
@@ -140,7 +154,7 @@ export class SessionLog {
 			let refusal: WireError | null = null;
 			let answer: JsonObject = {};
 			const receipt = (cell: SessionCell): CommandReceipt => {
-				answer = { commandId: request.id, session: toSession(cell) };
+				answer = { commandId: request.id, session: this.show(cell) };
 				return { ...request, answer };
 			};
 			try {
@@ -347,7 +361,7 @@ export class SessionLog {
 	}
 
 	#publish(cell: SessionCell): void {
-		const session = toSession(cell);
+		const session = this.show(cell);
 		this.#options.hub.publishSession(cell.id, { type: 'session', session });
 		this.#options.hub.publishList({ type: 'session', session });
 	}

@@ -27,7 +27,7 @@ import { sessionPaths } from './session-paths.ts';
 import type { SessionRuntime } from './session-runtime.ts';
 import { agentOptionsFor } from './session-start.ts';
 import { sessionToken } from './session-tokens.ts';
-import { toCell, toSession, type SessionCell } from './session-view.ts';
+import { toCell, type SessionCell } from './session-view.ts';
 
 export interface SessionManagerOptions {
 	context: SessionContext;
@@ -81,7 +81,9 @@ export class SessionManager {
 	/** Finds what runs, takes it over, and wakes every session that is not as it shall be. */
 	async boot(): Promise<void> {
 		await this.#lookAtSandboxes();
-		for (const cell of await this.#unfinished()) {
+		const unfinished = await this.#unfinished();
+		this.#context.runQueue.seeAll(unfinished);
+		for (const cell of unfinished) {
 			this.#reconciler.wake(cell.id);
 			this.#handover.look(cell.id);
 		}
@@ -110,14 +112,16 @@ export class SessionManager {
 
 	/** A session was made: it shows in the lists, and its start begins. */
 	created(cell: SessionCell): void {
-		this.#context.hub.publishList({ type: 'session', session: toSession(cell) });
+		this.#context.hub.publishList({ type: 'session', session: this.#context.log.show(cell) });
 		this.#onCounts(cell.repoId);
+		this.#context.runQueue.see(cell.id, cell.state);
 		this.#reconciler.wake(cell.id);
 	}
 
 	onCommit({ cell, before, events, runnerCommands }: CommitNotice): void {
 		const { state } = cell;
 		if (state.archivedAt !== before.archivedAt) this.#onCounts(cell.repoId);
+		this.#context.runQueue.see(cell.id, state);
 		if (dueMessage(state)) this.#handover.look(cell.id);
 		if (areMarks(events)) return;
 		const runtime = this.#reconciler.runtime(cell.id);

@@ -29,7 +29,7 @@ import { readBackward, readBody, readForward } from '#lib/server/db/event-log.ts
 import { listSessions, type SessionFilter } from '#lib/server/db/sessions.ts';
 import { storableValue } from '#lib/server/db/storable-json.ts';
 import { readBefore } from '#lib/server/db/transcript-boundaries.ts';
-import { toCell, toSession, type SessionCell } from './session-view.ts';
+import { toCell, type SessionCell } from './session-view.ts';
 import type { SessionCreation } from './session-creation.ts';
 import type { CommandRequest, SessionLog } from './session-log.ts';
 
@@ -134,14 +134,14 @@ export class SessionService {
 
 	async get(sessionId: SessionId): Promise<Result<Session, WireError>> {
 		const cell = await this.#options.log.find(sessionId);
-		return cell ? ok(toSession(cell)) : notFound();
+		return cell ? ok(this.#options.log.show(cell)) : notFound();
 	}
 
 	/** The session with its newest events, all as of one moment of the log. */
 	async open(sessionId: SessionId): Promise<Result<SessionDetail, WireError>> {
 		const cell = await this.#options.log.find(sessionId);
 		if (!cell) return notFound();
-		const session = toSession(cell);
+		const session = this.#options.log.show(cell);
 		const { db } = this.#options;
 		const events = await readBackward(db, sessionId, session.head + 1, OPENING_EVENTS);
 		const carry = await this.#carryInto(sessionId, events);
@@ -151,7 +151,7 @@ export class SessionService {
 	/** Pinned ones first, then the newest; the archived ones only where they are asked for. */
 	async list(filter: SessionFilter): Promise<Session[]> {
 		const rows = await listSessions(this.#options.db, filter);
-		return rows.map((row) => toSession(toCell(row)));
+		return rows.map((row) => this.#options.log.show(toCell(row)));
 	}
 
 	async live(repoId: RepoId): Promise<Session[]> {

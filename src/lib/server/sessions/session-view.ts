@@ -32,15 +32,10 @@ export const toCell = (row: SessionRow): SessionCell => ({
 	heldUp: false
 });
 
-export const toSession = ({
-	id,
-	repoId,
-	row,
-	position,
-	state,
-	updatedAt,
-	heldUp
-}: SessionCell): Session => ({
+export const toSession = (
+	{ id, repoId, row, position, state, updatedAt, heldUp }: SessionCell,
+	queuePosition: number | null
+): Session => ({
 	id,
 	repoId,
 	role: row.role,
@@ -50,6 +45,7 @@ export const toSession = ({
 	goalPrompt: row.goalPrompt,
 	additionalInstructions: row.additionalInstructions,
 	status: state.status,
+	queuePosition,
 	waitingFor: state.waitingFor,
 	asleep: state.asleep,
 	ending: state.ending,
