@@ -5,7 +5,10 @@
 import type { Server } from 'node:http';
 
 /** Answers in flight get this long once the app is down. */
-const DRAIN_MS = 2000;
+const DRAIN_MS = 1500;
+
+/** The app's own part gets this long: a process that was asked to end is gone within ten seconds. */
+const APP_MS = 8000;
 
 /**
  * A signal repeated sooner is the same one: on Ctrl-C both the terminal and npm send it.
@@ -37,12 +40,21 @@ function closeServer(server: Server): Promise<void> {
 	});
 }
 
+async function withinTime({ stopApp, report }: ShutdownOptions): Promise<void> {
+	let timer: NodeJS.Timeout | undefined;
+	const late = new Promise<'late'>((resolve) => {
+		timer = setTimeout(() => resolve('late'), APP_MS);
+	});
+	const outcome = await Promise.race([stopApp(), late]).finally(() => clearTimeout(timer));
+	if (outcome === 'late') report('Not everything ended in time: the next start takes it up.\n');
+}
+
 /** Returns the signal handler: the first call stops in order, the second at once. */
 export function shutdownHandler(options: ShutdownOptions): (signal: NodeJS.Signals) => void {
 	let stoppingSince: number | null = null;
 	const stop = async (): Promise<number> => {
 		try {
-			await options.stopApp();
+			await withinTime(options);
 		} catch (error) {
 			options.report(
 				`Shutdown failed: ${error instanceof Error ? error.message : String(error)}\n`

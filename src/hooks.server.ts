@@ -76,9 +76,23 @@ const answerAsStandby = async (
 	return withHeaders(response, url.pathname);
 };
 
-export const handle: Handle = async ({ event, resolve }) => {
+export const handle: Handle = async (input) => {
 	const standby = getStandby();
-	if (standby) return answerAsStandby(standby, { event, resolve });
+	if (standby) return answerAsStandby(standby, input);
+	const leave = getApp().traffic.enter();
+	if (!leave) {
+		const ending = refuse(wireError('shutting_down', 'The app is ending.'));
+		ending.headers.set('connection', 'close');
+		return withHeaders(ending, input.event.url.pathname);
+	}
+	try {
+		return await answerRequest(input);
+	} finally {
+		leave();
+	}
+};
+
+const answerRequest: Handle = async ({ event, resolve }) => {
 	const app = getApp();
 	const { request, url } = event;
 	const refused = checkSource(app.originPolicy(), request);

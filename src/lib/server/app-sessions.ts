@@ -22,7 +22,7 @@ import { SessionLog } from './sessions/session-log.ts';
 import { SessionManager } from './sessions/session-manager.ts';
 import { DEFAULT_BASE_SYSTEM_PROMPT } from './sessions/session-prompts.ts';
 import { SessionService } from './sessions/session-service.ts';
-import { StartSlots } from './sessions/start-slots.ts';
+import { Slots } from './sessions/slots.ts';
 
 export interface AppSessionsOptions {
 	config: Config;
@@ -93,7 +93,7 @@ export const createSessions = (options: AppSessionsOptions): AppSessions => {
 		doubtDriver: drivers.doubt,
 		drivers: drivers.all,
 		runQueue,
-		startSlots: new StartSlots(Math.max(2, availableParallelism())),
+		startSlots: new Slots(Math.max(2, availableParallelism())),
 		limits: {
 			cpus: config.sandboxCpus,
 			memoryBytes: config.sandboxMemoryMb * 1_048_576,

@@ -20,6 +20,7 @@ import { createSandboxes } from './app-sandboxes.ts';
 import { createSessions, type AppSessions } from './app-sessions.ts';
 import { createGuards } from './app-guards.ts';
 import { notLeader, type Standby } from './app-standby.ts';
+import { stopApp } from './app-stop.ts';
 import type { Config } from './config.ts';
 import { formatConfigProblems, loadProcessConfig } from './config-process.ts';
 import { isDiskFull, isTransient } from './db/connection-errors.ts';
@@ -30,6 +31,7 @@ import { readAppVersion } from './project-root.ts';
 import type { DriverStatus, ImageBuild } from './runner/driver-choice.ts';
 import { createHub } from './sessions/hub.ts';
 import type { SessionService } from './sessions/session-service.ts';
+import { Traffic } from './traffic.ts';
 import { closeAllBrowsers, handleUpgrade, setWebSocketEdge } from './websocket/attach.ts';
 
 /** What the app is and stands on, for the pages. */
@@ -54,6 +56,8 @@ export interface App {
 	about: () => Promise<About>;
 	/** What an error that nobody expected means for who asked. */
 	explain: (cause: unknown) => WireError;
+	/** Requests on their way. */
+	traffic: Traffic;
 	stop: () => Promise<void>;
 }
 
@@ -175,15 +179,25 @@ const createParts = async (
 	return { hub, parts: { stopKeeping, database, repos, sessions, door, drivers } satisfies Parts };
 };
 
-const stopParts = async (parts: Parts): Promise<void> => {
-	const { stopKeeping, database, sessions, door, repos } = parts;
+const stopParts = (
+	{ stopKeeping, database, sessions, door, repos }: Parts,
+	traffic: Traffic,
+	logger: Logger
+): Promise<void> => {
 	stopKeeping();
-	setWebSocketEdge(null);
-	closeAllBrowsers();
-	await sessions.manager.stop();
-	await door.door.closeAll();
-	await repos.service.stop();
-	await database.stop();
+	return stopApp({
+		logger,
+		closeTraffic: () => traffic.close(),
+		closeViewers: () => {
+			setWebSocketEdge({ refusal: wireError('shutting_down', 'The app is ending.') });
+			closeAllBrowsers();
+		},
+		stopSessions: () => sessions.manager.stop(),
+		stopRepos: () => repos.service.stop(),
+		writesSettled: () => sessions.log.settled(),
+		closeDoor: () => door.door.closeAll(),
+		stopDatabase: () => database.stop()
+	});
 };
 
 const announce = (config: Config, token: string | null, { origin }: Listening): void => {
@@ -273,6 +287,7 @@ const start = async ({ onStandby, signal }: StartOptions): Promise<App> => {
 			now: () => new Date()
 		}
 	});
+	const traffic = new Traffic();
 	const version = readAppVersion();
 	announce(config, token, listening);
 	// Finds the driver before the first session needs it, and begins to build an image that is missing.
@@ -294,7 +309,8 @@ const start = async ({ onStandby, signal }: StartOptions): Promise<App> => {
 			workspaceRoot: config.workspaceRoot
 		}),
 		explain: (cause) => explainFailure(cause, database.problem()),
-		stop: () => stopParts(parts)
+		traffic,
+		stop: () => stopParts(parts, traffic, logger)
 	};
 };
 

@@ -11,7 +11,7 @@ import type { Hub } from './hub.ts';
 import type { RunQueue } from './run-queue.ts';
 import type { SessionGit } from './session-git.ts';
 import type { SessionLog } from './session-log.ts';
-import type { StartSlots } from './start-slots.ts';
+import type { Slots } from './slots.ts';
 
 /** The door as sessions need it: opened before a sandbox starts, closed when it is gone. */
 export interface SessionDoor {
@@ -47,8 +47,11 @@ export interface SessionContext {
 	drivers: () => readonly SandboxDriver[];
 	/** Who may start, and who waits in line for it. */
 	runQueue: RunQueue;
-	/** Held from the making of a sandbox until its agent has said something. */
-	startSlots: StartSlots;
+	/**
+	 * Held from the making of a sandbox until its agent has said something. Starting an agent is seconds of
+	 * pure CPU: twenty at once make every session that speaks already stutter, and none comes up sooner.
+	 */
+	startSlots: Slots;
 	workspaceRoot: string;
 	/** Id of this workspace's instance, on every label. */
 	instance: string;

@@ -23,6 +23,7 @@ import {
 } from '#lib/server/db/sessions.ts';
 import { toStorable } from '#lib/server/db/storable-json.ts';
 import type { CommandRequest } from './session-log.ts';
+import { Slots } from './slots.ts';
 import { toCell, toSession, type SessionCell } from './session-view.ts';
 
 export interface SessionCreationOptions {
@@ -36,6 +37,10 @@ export interface SessionCreationOptions {
 	/** The session is committed. */
 	onCreated: (row: SessionRow) => void;
 }
+
+/** A hundred at once would wait for each other's connections until they are refused for it. */
+const AT_ONCE = 4;
+const NEVER = new AbortController().signal;
 
 const TITLE_MAX = 80;
 
@@ -58,12 +63,26 @@ interface Draft {
 
 export class SessionCreation {
 	readonly #options: SessionCreationOptions;
+	readonly #slots = new Slots(AT_ONCE);
 
 	constructor(options: SessionCreationOptions) {
 		this.#options = options;
 	}
 
 	async create(
+		repoId: RepoId,
+		request: StartSession,
+		command: CommandRequest
+	): Promise<Result<JsonObject, WireError>> {
+		const free = await this.#slots.acquire(NEVER);
+		try {
+			return await this.#createOnce(repoId, request, command);
+		} finally {
+			free?.();
+		}
+	}
+
+	async #createOnce(
 		repoId: RepoId,
 		request: StartSession,
 		command: CommandRequest

@@ -228,6 +228,14 @@ export class SessionLog {
 		this.#publish(entry.cell);
 	}
 
+	/** Resolves when every write that was asked for by now has ended, well or not. */
+	async settled(): Promise<void> {
+		const entries = await Promise.all(
+			[...this.#entries.values()].map((entry) => entry.catch(() => null))
+		);
+		await Promise.all(entries.map((entry) => entry?.queue));
+	}
+
 	/** Events after `after` as JSON texts with their seq, in order, at most `limit`. */
 	async readAfter(sessionId: SessionId, after: number, limit: number): Promise<TailEntry[]> {
 		const entry = await this.#entry(sessionId);

@@ -1,8 +1,5 @@
-/**
- * How many sandboxes may be on their way at once. Starting an agent is seconds of pure CPU: twenty at
- * once make every session that speaks already stutter, and none of them comes up sooner.
- */
-export class StartSlots {
+/** How many may be at something at once; the others wait in the order of asking. */
+export class Slots {
 	#free: number;
 	readonly #waiting: (() => void)[] = [];
 
@@ -15,7 +12,7 @@ export class StartSlots {
 		return this.#free === 0;
 	}
 
-	/** In the order of asking. Gives what frees the slot again, once; null when the signal aborts. */
+	/** Gives what frees the slot again, once; null when the signal aborts. */
 	async acquire(signal: AbortSignal): Promise<(() => void) | null> {
 		if (signal.aborted) return null;
 		if (this.#free > 0) this.#free -= 1;

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { StartSlots } from './start-slots.ts';
+import { Slots } from './slots.ts';
 
 const never = new AbortController().signal;
 
 test('lets as many go as there are slots, the others in the order of asking', async () => {
-	const slots = new StartSlots(2);
+	const slots = new Slots(2);
 	const order: string[] = [];
 	const first = await slots.acquire(never);
 	const second = await slots.acquire(never);
@@ -19,7 +19,7 @@ test('lets as many go as there are slots, the others in the order of asking', as
 });
 
 test('a slot that is freed twice is one slot', async () => {
-	const slots = new StartSlots(1);
+	const slots = new Slots(1);
 	const free = await slots.acquire(never);
 	free?.();
 	free?.();
@@ -28,7 +28,7 @@ test('a slot that is freed twice is one slot', async () => {
 });
 
 test('who gives up waiting leaves the row and takes no slot', async () => {
-	const slots = new StartSlots(1);
+	const slots = new Slots(1);
 	const free = await slots.acquire(never);
 	const impatient = new AbortController();
 	const gone = slots.acquire(impatient.signal);
