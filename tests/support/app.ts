@@ -151,13 +151,6 @@ export class TestApp {
 		await this.#end('SIGKILL');
 	}
 
-	/** Resolves when the process is gone, whoever ended it. */
-	async ended(): Promise<void> {
-		const child = this.#child;
-		if (!child || child.exitCode !== null || child.signalCode !== null) return;
-		await new Promise((resolve) => child.once('exit', resolve));
-	}
-
 	async stop(): Promise<void> {
 		await this.#end('SIGTERM');
 	}

@@ -7,6 +7,8 @@
  * 2: a session says why its sandbox ended (`exitCause`, more causes) and that its runner does not answer
  *    (`unresponsive`); a session that does not answer can be resumed.
  *    A runner says that its outbox is full (`held_up`), and a session shows it (`heldUp`).
+ *    Sessions are pinned, archived, renamed (`pinnedAt`, `archivedAt`), wait in line (`queuePosition`), and
+ *    keep messages that can be edited and removed (`queued`).
  */
 export const PROTOCOL_VERSION = 2;
 

@@ -1,5 +1,13 @@
 import { expect, it } from 'vitest';
-import { ageText, costText, countText, durationText, plural, shortAgeText } from './format.ts';
+import {
+	ageText,
+	costText,
+	countText,
+	durationText,
+	ordinal,
+	plural,
+	shortAgeText
+} from './format.ts';
 
 const NOW = Date.parse('2026-11-23T12:00:00.000Z');
 const before = (ms: number): string => new Date(NOW - ms).toISOString();
@@ -44,4 +52,16 @@ it('counts things', () => {
 	expect(plural(1, 'session')).toBe('1 session');
 	expect(plural(0, 'session')).toBe('0 sessions');
 	expect(plural(2, 'entry', 'entries')).toBe('2 entries');
+	expect([1, 2, 3, 4, 11, 12, 13, 21, 102, 111].map(ordinal)).toEqual([
+		'1st',
+		'2nd',
+		'3rd',
+		'4th',
+		'11th',
+		'12th',
+		'13th',
+		'21st',
+		'102nd',
+		'111th'
+	]);
 });

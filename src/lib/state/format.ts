@@ -51,6 +51,13 @@ export const countText = (count: number): string => {
 	return `${(count / 1_000_000).toFixed(1)}M`;
 };
 
+/** `1st`, `2nd`, `3rd`, `11th`. */
+export const ordinal = (count: number): string => {
+	const teen = count % 100 >= 11 && count % 100 <= 13;
+	const ending = teen ? 'th' : (['th', 'st', 'nd', 'rd'][count % 10] ?? 'th');
+	return `${count}${ending}`;
+};
+
 /** `1 session`, `2 sessions`. */
 export const plural = (count: number, one: string, many = `${one}s`): string =>
 	`${count} ${count === 1 ? one : many}`;

@@ -33,6 +33,12 @@ export const searchGithub = (
 	return callApi<GithubPage>(`/api/repos/github?${search}`, { signal });
 };
 
+export const listArchived = async (repoId: string): Promise<Result<Session[], WireError>> => {
+	const path = `/api/repos/${repoId}/sessions?archived=true`;
+	const answer = await callApi<{ sessions: Session[] }>(path);
+	return answer.ok ? ok(answer.value.sessions) : answer;
+};
+
 /** `key`: the same one when the same request is tried again. */
 export const startSession = async (
 	repoId: string,

@@ -26,9 +26,9 @@ it.each([
 	[{ status: 'running', waitingFor: null, ending: 'finish' }, ['interrupt', 'purge', 'stop']],
 	[{ status: 'running', waitingFor: null, ending: 'stop' }, ['purge']],
 	[{ status: 'stopped', waitingFor: null, ending: 'purge' }, []],
-	[{ status: 'error', waitingFor: null }, ['purge', 'resume', 'retry']],
-	[{ status: 'stopped', waitingFor: null }, ['purge', 'resume']],
-	[{ status: 'finished', waitingFor: null }, ['purge', 'resume']]
+	[{ status: 'error', waitingFor: null }, ['archive', 'purge', 'resume', 'retry']],
+	[{ status: 'stopped', waitingFor: null }, ['archive', 'purge', 'resume']],
+	[{ status: 'finished', waitingFor: null }, ['archive', 'purge', 'resume']]
 ] as const)('offers what means something: %o', (over, expected) =>
 	expect(verbs(over)).toEqual(expected)
 );

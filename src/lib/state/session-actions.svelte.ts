@@ -16,8 +16,8 @@ export const verbsFor = (
 ): ReadonlySet<SessionVerb> => {
 	if (session.ending === 'purge') return new Set();
 	if (session.ending === 'stop') return new Set(['purge']);
-	if (session.status === 'error') return new Set(['retry', 'resume', 'purge']);
-	if (!isLive(session)) return new Set(['resume', 'purge']);
+	if (session.status === 'error') return new Set(['retry', 'resume', 'purge', 'archive']);
+	if (!isLive(session)) return new Set(['resume', 'purge', 'archive']);
 	const verbs = new Set<SessionVerb>(['stop', 'purge']);
 	if (session.status === 'running' || session.status === 'waiting') verbs.add('interrupt');
 	if (session.ending !== null) return verbs;

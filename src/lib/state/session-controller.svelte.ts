@@ -147,6 +147,10 @@ export class SessionController {
 		return this.#connection.command({ type: `session.${verb}`, sessionId: this.id });
 	}
 
+	rename(title: string): Promise<CommandOutcome> {
+		return this.#connection.command({ type: 'session.rename', sessionId: this.id, title });
+	}
+
 	decide(decision: Decide): Promise<CommandOutcome> {
 		return this.#connection.command({
 			type: 'session.decide',

@@ -1,5 +1,6 @@
 /** How a session's status is said and who has to act on it. Pure. */
 import type { Session, SessionStatus, WaitingFor } from '@agent-manager/protocol/session.ts';
+import { ordinal } from './format.ts';
 
 const WAITING_FOR_TEXT: Record<WaitingFor, string> = {
 	input: 'for input',
@@ -33,6 +34,10 @@ export const statusText = (session: StatusOf & Pick<Session, 'unresponsive'>): s
 	[`${session.status} ${waitingText(session)}`.trim()]
 		.concat(session.unresponsive ? 'unresponsive' : [], endingText(session) || [])
 		.join(', ');
+
+/** Where it stands among those who wait to be started, such as `3rd in line`; empty when it does not. */
+export const lineText = ({ queuePosition }: Pick<Session, 'queuePosition'>): string =>
+	queuePosition === null ? '' : `${ordinal(queuePosition)} in line`;
 
 /** Statuses with a live sandbox, or with one that the next message wakes. */
 const LIVE: ReadonlySet<SessionStatus> = new Set(['starting', 'running', 'waiting']);

@@ -11,7 +11,15 @@ const readList = (key: string): string[] => {
 	}
 };
 
+/** The rows that the keyboard steps through and selects, on a page that has some. */
+export interface KeyboardRows {
+	move: (by: 1 | -1) => void;
+	toggle: () => void;
+	clear: () => void;
+}
+
 export class Shell {
+	rows: KeyboardRows | null = null;
 	/** Wide screens: the sidebar takes no room. */
 	sidebarHidden = $state(localStorage.getItem(SIDEBAR_KEY) === 'hidden');
 	/** Narrow screens: the sidebar lies over the page. */

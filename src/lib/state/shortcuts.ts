@@ -9,6 +9,7 @@ export type ShortcutAction =
 	| 'previous-session'
 	| 'next-needing-you'
 	| 'focus-input'
+	| 'select-row'
 	| 'toggle-sidebar';
 
 export const isMac = (): boolean => /Mac|iPhone|iPad/.test(navigator.userAgent);
@@ -17,8 +18,9 @@ export const isMac = (): boolean => /Mac|iPhone|iPad/.test(navigator.userAgent);
 export const SHORTCUTS: { action: ShortcutAction; keys: string; text: string }[] = [
 	{ action: 'palette', keys: 'mod k', text: 'Go to anything' },
 	{ action: 'next-needing-you', keys: 'g g', text: 'Next session that needs you' },
-	{ action: 'next-session', keys: 'j', text: 'Next session' },
-	{ action: 'previous-session', keys: 'k', text: 'Previous session' },
+	{ action: 'next-session', keys: 'j', text: 'Next session; in a repo, the next row' },
+	{ action: 'previous-session', keys: 'k', text: 'Previous session; in a repo, the previous row' },
+	{ action: 'select-row', keys: 'x', text: 'Select the row (in a repo)' },
 	{ action: 'home', keys: 'g h', text: 'Home: all repos' },
 	{ action: 'new-session', keys: 'n', text: 'New session' },
 	{ action: 'focus-input', keys: '/', text: 'Write: jump to the page’s text box' },

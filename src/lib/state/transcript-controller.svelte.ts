@@ -51,6 +51,7 @@ export class TranscriptController {
 	readonly #closed = new SvelteSet<string>();
 	readonly #whenIdle: WhenIdle;
 	#events: SessionEvent[] = [];
+	#showsQueued = true;
 	#partials: PartialMessage[] = [];
 	#carry: TranscriptCarry | null = null;
 	#state = emptyTranscript();
@@ -126,6 +127,13 @@ export class TranscriptController {
 		}
 	}
 
+	/** Whether messages that wait stand at the end of the transcript. */
+	showQueued(shown: boolean): void {
+		if (this.#showsQueued === shown) return;
+		this.#showsQueued = shown;
+		this.#publish();
+	}
+
 	/** Whether a card is open: as the person left it, else as its kind begins. */
 	isOpen(key: string, initially: boolean): boolean {
 		return initially ? !this.#closed.has(key) : this.#opened.has(key);
@@ -158,7 +166,7 @@ export class TranscriptController {
 		const state = this.#state;
 		this.#stored ??= blocksOf(state);
 		const partials = unstoredPartials(state, this.#partials);
-		this.blocks = withLiveBlocks(this.#stored, partials, state.queued);
+		this.blocks = withLiveBlocks(this.#stored, partials, this.#showsQueued ? state.queued : []);
 		this.todos = state.todos;
 		this.activity = activityOf(state, partials);
 		this.turnStartedAt = state.turn?.startedAt ?? null;

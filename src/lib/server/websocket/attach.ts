@@ -27,10 +27,7 @@ export interface ClosedEdge {
 
 /** On `globalThis`, because hot reload in development loads this module anew. */
 const EDGE = Symbol.for('agent-manager.websocket');
-const shared = globalThis as unknown as Record<
-	symbol,
-	WebSocketEdge | ClosedEdge | null | undefined
->;
+const shared = globalThis as unknown as Record<symbol, WebSocketEdge | ClosedEdge | undefined>;
 
 const server = new WebSocketServer({
 	noServer: true,
@@ -38,8 +35,8 @@ const server = new WebSocketServer({
 	perMessageDeflate: false
 });
 
-/** Sets what upgrades are answered with; null while the app stops. */
-export const setWebSocketEdge = (edge: WebSocketEdge | ClosedEdge | null): void => {
+/** Sets what upgrades are answered with. */
+export const setWebSocketEdge = (edge: WebSocketEdge | ClosedEdge): void => {
 	shared[EDGE] = edge;
 };
 
