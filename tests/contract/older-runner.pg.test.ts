@@ -52,6 +52,7 @@ const startManager = async (sessionId: SessionId) => {
 		db: database.db,
 		hub,
 		now: () => new Date(),
+		queuePosition: () => null,
 		onCommit: ({ runnerCommands }) => connection?.deliver(runnerCommands)
 	});
 	const server = createServer();
