@@ -8,6 +8,7 @@ import { memoryFigure } from './memory-figure.ts';
 import { pageFigure } from './page-figure.ts';
 import { sessionFigure, startFigure } from './session-figure.ts';
 import { formatTable } from './table.ts';
+import { viewersFigure } from './viewers-figure.ts';
 import { openWorkbench } from './workbench.ts';
 
 const FIGURES: readonly Figure[] = [
@@ -15,6 +16,7 @@ const FIGURES: readonly Figure[] = [
 	dockerFigure,
 	crowdFigure,
 	durableFigure,
+	viewersFigure,
 	pageFigure,
 	memoryFigure
 ];
