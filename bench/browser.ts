@@ -1,7 +1,7 @@
 /** A client of `/ws` as the browser is one: starts sessions, sends messages, watches what comes. */
 import WebSocket from 'ws';
 import type { Envelope } from '../packages/protocol/src/browser-frames.ts';
-import { PROTOCOL_VERSION } from '../packages/protocol/src/protocol-version.ts';
+import { ENVELOPE_VERSION } from '../packages/protocol/src/protocol-version.ts';
 import type { Session } from '../packages/protocol/src/session.ts';
 import type { Turn } from './bare-process.ts';
 import { ChunkReader } from './chunk-reader.mjs';
@@ -124,7 +124,7 @@ export class Browser {
 	}
 
 	#send(kind: string, payload: Payload): void {
-		this.#ws.send(JSON.stringify({ v: PROTOCOL_VERSION, kind, sessionId: null, payload }));
+		this.#ws.send(JSON.stringify({ v: ENVELOPE_VERSION, kind, sessionId: null, payload }));
 	}
 
 	#receive({ kind, sessionId, payload }: Envelope, seenAt: number): void {

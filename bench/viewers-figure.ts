@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { chromium } from '@playwright/test';
 import WebSocket from 'ws';
-import { PROTOCOL_VERSION } from '../packages/protocol/src/protocol-version.ts';
+import { ENVELOPE_VERSION } from '../packages/protocol/src/protocol-version.ts';
 import { chromiumPath } from '../tests/support/chromium.ts';
 import { nowMs } from './clock.mjs';
 import type { DoorPlace } from './door-runner.mjs';
@@ -49,7 +49,7 @@ const startViewer = async (
 		places.map(async ({ id }) => ({ id, afterSeq: await headOf(manager, id) }))
 	);
 	const { origin, token } = manager;
-	return runProgram('event-viewer.mjs', { origin, token, v: PROTOCOL_VERSION, sessions, count });
+	return runProgram('event-viewer.mjs', { origin, token, v: ENVELOPE_VERSION, sessions, count });
 };
 
 const summaryOf = async (viewer: ChildProcess): Promise<Seen> =>
@@ -66,7 +66,7 @@ const stallViewer = (manager: Manager, places: readonly DoorPlace[]): (() => voi
 		ws.on('open', () => {
 			for (const { id } of places) {
 				const payload = { type: 'subscribe.session', sessionId: id, afterSeq: 0 };
-				const envelope = { v: PROTOCOL_VERSION, kind: 'subscribe', sessionId: null, payload };
+				const envelope = { v: ENVELOPE_VERSION, kind: 'subscribe', sessionId: null, payload };
 				ws.send(JSON.stringify(envelope));
 			}
 			ws.pause();
@@ -182,7 +182,7 @@ const awayRows = async (manager: Manager, place: DoorPlace): Promise<Row[]> => {
 	if (backMs === null) await happen();
 	const { origin, token } = manager;
 	const sessions = [{ id: place.id, afterSeq: head }];
-	const settings = { origin, token, v: PROTOCOL_VERSION, sessions, count: AWAY_EVENTS };
+	const settings = { origin, token, v: ENVELOPE_VERSION, sessions, count: AWAY_EVENTS };
 	const viewer = runProgram('event-viewer.mjs', settings);
 	const { allMs, inOrder } = await summaryOf(viewer);
 	await endProcess(viewer);

@@ -5,7 +5,7 @@ import { connect, type AddressInfo } from 'node:net';
 import pino from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import WebSocket, { WebSocketServer } from 'ws';
-import { PROTOCOL_VERSION } from '@agent-manager/protocol/protocol-version.ts';
+import { ENVELOPE_VERSION } from '@agent-manager/protocol/protocol-version.ts';
 import type { SessionId } from '@agent-manager/protocol/ids.ts';
 import type { Delta } from '@agent-manager/protocol/delta.ts';
 import type { RepoService } from '#lib/server/repos/repo-service.ts';
@@ -114,7 +114,7 @@ class Viewer {
 		if (this.ws.readyState !== WebSocket.OPEN) {
 			await new Promise((resolve) => this.ws.once('open', resolve));
 		}
-		this.ws.send(JSON.stringify({ v: PROTOCOL_VERSION, kind, sessionId: null, payload }));
+		this.ws.send(JSON.stringify({ v: ENVELOPE_VERSION, kind, sessionId: null, payload }));
 	}
 
 	subscribe(more: object = {}): Promise<void> {
@@ -280,7 +280,7 @@ describe('subscribe.session', () => {
 		);
 		const text = Buffer.from(
 			JSON.stringify({
-				v: PROTOCOL_VERSION,
+				v: ENVELOPE_VERSION,
 				kind: 'subscribe',
 				sessionId: null,
 				payload: { type: 'subscribe.session', sessionId }

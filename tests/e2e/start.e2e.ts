@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from '@playwright/test';
 import { WebSocket } from 'ws';
-import { PROTOCOL_VERSION } from '../../packages/protocol/src/protocol-version.ts';
+import { ENVELOPE_VERSION } from '../../packages/protocol/src/protocol-version.ts';
 import { until } from '../support/app.ts';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
@@ -72,7 +72,7 @@ const firstFrame = (origin: string, token: string): Promise<{ kind: string }> =>
 		});
 		const payload = { type: 'subscribe.repo_list' };
 		const frame = {
-			v: PROTOCOL_VERSION,
+			v: ENVELOPE_VERSION,
 			kind: 'subscribe',
 			sessionId: null,
 			ts: new Date().toISOString(),

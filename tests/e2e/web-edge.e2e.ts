@@ -4,7 +4,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import WebSocket from 'ws';
-import { PROTOCOL_VERSION } from '../../packages/protocol/src/protocol-version.ts';
+import { ENVELOPE_VERSION } from '../../packages/protocol/src/protocol-version.ts';
 import { OPERATIONS } from '../../src/lib/server/api/openapi.ts';
 import { TestApp, until } from '../support/app.ts';
 import { gitIn, tempFolder, writeFiles } from '../support/git-fixture.ts';
@@ -207,7 +207,7 @@ test('odd frames are answered with what is wrong, and end nothing', async () => 
 	const frames: { kind: string; payload: { re: string; error?: { code: string } } }[] = [];
 	socket.on('message', (data) => frames.push(JSON.parse((data as Buffer).toString())));
 	const envelope = (payload: object, more: object = {}) =>
-		JSON.stringify({ v: PROTOCOL_VERSION, kind: 'command', sessionId: null, payload, ...more });
+		JSON.stringify({ v: ENVELOPE_VERSION, kind: 'command', sessionId: null, payload, ...more });
 	const odd: [string | Buffer, string][] = [
 		['not json', 'bad_request'],
 		['[]', 'unsupported_protocol'],

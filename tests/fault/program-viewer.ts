@@ -4,7 +4,7 @@
  */
 import WebSocket from 'ws';
 import type { SessionEvent } from '../../packages/protocol/src/events.ts';
-import { PROTOCOL_VERSION } from '../../packages/protocol/src/protocol-version.ts';
+import { ENVELOPE_VERSION } from '../../packages/protocol/src/protocol-version.ts';
 import type { TestApp } from '../support/app.ts';
 import type { SeenEvent, ViewerEvidence } from './checker.ts';
 import { eventHash } from './event-hash.ts';
@@ -113,7 +113,7 @@ export class ProgramViewer {
 		const afterSeq = followed.after === null ? undefined : followed.cursor;
 		const payload = { type: 'subscribe.session', sessionId, afterSeq };
 		this.#ws.send(
-			JSON.stringify({ v: PROTOCOL_VERSION, kind: 'subscribe', sessionId: null, payload })
+			JSON.stringify({ v: ENVELOPE_VERSION, kind: 'subscribe', sessionId: null, payload })
 		);
 	}
 

@@ -1,5 +1,5 @@
 /** A WebSocket that a test opens, feeds and closes by hand; it remembers what was sent. */
-import { PROTOCOL_VERSION } from '@agent-manager/protocol/protocol-version.ts';
+import { ENVELOPE_VERSION } from '@agent-manager/protocol/protocol-version.ts';
 
 export interface SentFrame {
 	kind: string;
@@ -43,7 +43,7 @@ export class FakeSocket {
 	receive(kind: string, sessionId: string | null, payload: object, seq?: number): void {
 		this.#seq += 1;
 		const ts = '2026-11-23T08:30:00.000Z';
-		const frame = { v: PROTOCOL_VERSION, kind, sessionId, ts, seq: seq ?? this.#seq, payload };
+		const frame = { v: ENVELOPE_VERSION, kind, sessionId, ts, seq: seq ?? this.#seq, payload };
 		this.onmessage?.({ data: JSON.stringify(frame) });
 	}
 

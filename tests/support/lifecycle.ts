@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import WebSocket from 'ws';
-import { PROTOCOL_VERSION } from '@agent-manager/protocol/protocol-version.ts';
+import { ENVELOPE_VERSION } from '@agent-manager/protocol/protocol-version.ts';
 import type { SessionEvent } from '@agent-manager/protocol/events.ts';
 import type { Session } from '@agent-manager/protocol/session.ts';
 import { until, type TestApp } from './app.ts';
@@ -50,7 +50,7 @@ export class Viewer {
 	}
 
 	send(payload: object, kind = 'command'): void {
-		this.ws.send(JSON.stringify({ v: PROTOCOL_VERSION, kind, sessionId: null, payload }));
+		this.ws.send(JSON.stringify({ v: ENVELOPE_VERSION, kind, sessionId: null, payload }));
 	}
 
 	of(kind: string): Frame[] {

@@ -3,7 +3,7 @@ import { deltaSchema, partialMessageSchema } from './delta.ts';
 import { sessionEventSchema } from './events.ts';
 import { commandIdSchema, repoIdSchema, seqSchema, sessionIdSchema } from './ids.ts';
 import { timestampSchema } from './json.ts';
-import { PROTOCOL_VERSION } from './protocol-version.ts';
+import { ENVELOPE_VERSION } from './protocol-version.ts';
 import { repoSchema } from './repo.ts';
 import {
 	decideSchema,
@@ -21,7 +21,7 @@ import { transcriptCarrySchema } from './transcript-carry.ts';
  * it counts the connection's frames.
  */
 export const envelopeSchema = z.object({
-	v: z.literal(PROTOCOL_VERSION),
+	v: z.literal(ENVELOPE_VERSION),
 	kind: z.enum(['event', 'command', 'ack', 'error', 'subscribe', 'snapshot']),
 	sessionId: z.string().nullable(),
 	ts: timestampSchema,

@@ -8,7 +8,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { OLDEST_RUNNER_VERSION, PROTOCOL_VERSION } from './protocol-version.ts';
+import { ENVELOPE_VERSION, OLDEST_RUNNER_VERSION, PROTOCOL_VERSION } from './protocol-version.ts';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
 const storedPath = `${folder}protocol-version.json`;
@@ -76,4 +76,8 @@ describe('protocol version', () => {
 		expect(OLDEST_RUNNER_VERSION).toBeGreaterThanOrEqual(1);
 		expect(OLDEST_RUNNER_VERSION).toBeLessThanOrEqual(PROTOCOL_VERSION);
 	});
+});
+
+it('keeps the envelope of /ws that programs were written for', () => {
+	expect(ENVELOPE_VERSION).toBe(1);
 });

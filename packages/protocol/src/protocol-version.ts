@@ -1,6 +1,11 @@
 /**
- * Version of everything in this package. Browser frames carry it as `v`; a runner names its own in
- * `hello`. Bump it with every change of a schema (`protocol-version.test.ts` fails otherwise), and
+ * `v` of every frame at `/ws`. It stands for the envelope, and for payloads that only ever gain fields
+ * and types, so programs that speak it go on over upgrades of the app.
+ */
+export const ENVELOPE_VERSION = 1;
+
+/**
+ * Version of everything in this package, which a runner names in `hello`. Bump it with every change of a schema (`protocol-version.test.ts` fails otherwise), and
  * say here what changed.
  *
  * 1: first version.

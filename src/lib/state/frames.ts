@@ -10,7 +10,7 @@ import type {
 	ackPayloadSchema,
 	eventPayloadSchema
 } from '@agent-manager/protocol/browser-frames.ts';
-import { PROTOCOL_VERSION } from '@agent-manager/protocol/protocol-version.ts';
+import { ENVELOPE_VERSION } from '@agent-manager/protocol/protocol-version.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { z } from 'zod';
 
@@ -50,7 +50,7 @@ export const parseFrame = (text: string): ParsedFrame => {
 		return { ok: false, why: 'malformed' };
 	}
 	if (envelope === null || typeof envelope !== 'object') return { ok: false, why: 'malformed' };
-	if (envelope.v !== PROTOCOL_VERSION) return { ok: false, why: 'version' };
+	if (envelope.v !== ENVELOPE_VERSION) return { ok: false, why: 'version' };
 	const { kind, payload } = envelope;
 	const known = kind === 'snapshot' || kind === 'event' || kind === 'ack' || kind === 'error';
 	if (!known || typeof payload !== 'object' || payload === null) {
@@ -65,7 +65,7 @@ export const encodeFrame = (payload: OutgoingPayload, seq: number, nowMs: number
 	const isCommand = payload.type.startsWith('session.') || payload.type.startsWith('repo.');
 	const sessionId = typeof payload.sessionId === 'string' ? payload.sessionId : null;
 	return JSON.stringify({
-		v: PROTOCOL_VERSION,
+		v: ENVELOPE_VERSION,
 		kind: isCommand ? 'command' : 'subscribe',
 		sessionId,
 		ts: new Date(nowMs).toISOString(),

@@ -9,7 +9,7 @@ import {
 } from '@agent-manager/protocol/browser-frames.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
-import { PROTOCOL_VERSION } from '@agent-manager/protocol/protocol-version.ts';
+import { ENVELOPE_VERSION } from '@agent-manager/protocol/protocol-version.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import { runClientCommand } from './client-commands.ts';
 import { ListSubscription } from './list-subscription.ts';
@@ -62,7 +62,7 @@ export class BrowserConnection implements Viewer {
 		if (!this.#isOpen) return;
 		const ts = this.#services.now().toISOString();
 		const frame =
-			`{"v":${PROTOCOL_VERSION},"kind":"${kind}","sessionId":${sessionId ? `"${sessionId}"` : 'null'},` +
+			`{"v":${ENVELOPE_VERSION},"kind":"${kind}","sessionId":${sessionId ? `"${sessionId}"` : 'null'},` +
 			`"ts":"${ts}","seq":${seq ?? ++this.#counter},"payload":${payloadJson}}`;
 		this.#ws.send(frame);
 	}
@@ -136,9 +136,9 @@ export class BrowserConnection implements Viewer {
 		} catch {
 			return this.#refuseFrame(wireError('bad_request', 'The frame is not valid JSON.'));
 		}
-		if ((parsed as { v?: unknown } | null)?.v !== PROTOCOL_VERSION) {
+		if ((parsed as { v?: unknown } | null)?.v !== ENVELOPE_VERSION) {
 			return this.#refuseFrame(
-				wireError('unsupported_protocol', `Frames have v: ${PROTOCOL_VERSION}.`)
+				wireError('unsupported_protocol', `Frames have v: ${ENVELOPE_VERSION}.`)
 			);
 		}
 		const envelope = clientEnvelopeSchema.safeParse(parsed);
