@@ -65,6 +65,7 @@ const startManager = async (sessionId: SessionId) => {
 					...{ role: 'implementer', model: null, permissionMode: 'full' },
 					...{ systemPromptAppend: '', conversationId: randomUUID() }
 				}),
+			inTurn: (work) => work(),
 			onHeard: () => undefined,
 			onHello: () => undefined,
 			onActivity: () => undefined,

@@ -8,7 +8,7 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
-import { extract, pack, type Headers, type Pack } from 'tar-stream';
+import { extract, pack, type Header, type Pack } from 'tar-stream';
 import * as z from 'zod';
 import { wireError } from '#lib/domain/errors.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
@@ -129,7 +129,7 @@ async function* readEntries(path: string): AsyncGenerator<BackupEntry> {
 	const reading = pipeline(createReadStream(path), createGunzip(), tar);
 	reading.catch(() => undefined);
 	try {
-		for await (const entry of tar as AsyncIterable<Readable & { header: Headers }>) {
+		for await (const entry of tar as AsyncIterable<Readable & { header: Header }>) {
 			const { name, size = 0, type } = entry.header;
 			if (type !== 'file') throw new Unreadable(`an entry that is no file: ${name}`);
 			yield { name, size, content: entry as AsyncIterable<Buffer> };

@@ -106,6 +106,7 @@ describe('CommandFeed', () => {
 			readAfter: () => Promise.reject(new Error('away')),
 			state: () => Promise.resolve(null),
 			send: () => undefined,
+			knows: () => true,
 			onFailure: (cause) => failures.push(cause)
 		});
 		feed.catchUp();
