@@ -18,7 +18,9 @@ export const init: ServerInit = async () => {
 /** Paths that tell nothing and change nothing, or are the way in. */
 const OPEN_PATHS = new Set(['/sign-in', '/api/sign-in', '/api/health']);
 
-const isApi = (pathname: string): boolean => pathname.startsWith('/api/');
+/** For programs: refused with an error they can read, never led to the page to sign in. */
+const isApi = (pathname: string): boolean =>
+	pathname.startsWith('/api/') || pathname === '/metrics';
 
 const isSignedIn = (app: App, event: Parameters<Handle>[0]['event']): boolean => {
 	const { credentials } = app;
@@ -98,13 +100,15 @@ const answerRequest: Handle = async ({ event, resolve }) => {
 	const refused = checkSource(app.originPolicy(), request);
 	if (refused) return withHeaders(refuse(refused), url.pathname);
 	if (url.pathname === '/sign-in') signInByLink(app, event);
-	if (!OPEN_PATHS.has(url.pathname) && !isSignedIn(app, event)) {
+	const signedIn = isSignedIn(app, event);
+	if (!OPEN_PATHS.has(url.pathname) && !signedIn) {
 		if (isApi(url.pathname) || request.method !== 'GET') {
 			return withHeaders(refuse(wireError('unauthorized', 'Sign in first.')), url.pathname);
 		}
 		redirect(303, '/sign-in');
 	}
 	event.locals.app = app;
+	event.locals.signedIn = signedIn;
 	const response = await resolve(event);
 	const error = isApi(url.pathname) ? apiError(event, response) : null;
 	return withHeaders(error ? refuse(error) : response, url.pathname);

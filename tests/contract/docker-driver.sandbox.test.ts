@@ -113,6 +113,34 @@ describe('docker driver and its engine', () => {
 		return started.value;
 	};
 
+	it('surveys forgotten short programs, and containers that only have a name like ours', async () => {
+		const { labels } = fixture.spec;
+		const { session, instance } = labels;
+		const named = containerName(session);
+		const label = (name: string, value: string): string[] => ['--label', `${name}=${value}`];
+		const ours = [
+			...label('agent-manager.instance', instance),
+			...label('agent-manager.session', session),
+			...label('agent-manager.epoch', '1')
+		];
+		const once = await docker('create', ...ours, ...label('agent-manager.once', '1'), image, 'x');
+		const strange = await docker('create', '--name', named, image, 'x');
+		try {
+			const surveyed = await direct.survey(instance);
+			const found = surveyed.ok ? surveyed.value : [];
+			const ownerOf = (id: string) =>
+				found.find(({ ref, name }) => ref?.id === id || (id === strange && name === named));
+			expect(ownerOf(once)).toMatchObject({ owner: 'once', running: false });
+			expect(ownerOf(strange)).toMatchObject({ owner: 'foreign', ref: null });
+			const { ref } = ownerOf(once) ?? {};
+			expect(ref && (await direct.remove(ref))).toMatchObject({ ok: true });
+			expect(await docker('ps', '-aq', '--filter', `id=${once}`)).toBe('');
+			expect(await docker('ps', '-aq', '--filter', `id=${strange}`)).not.toBe('');
+		} finally {
+			await docker('rm', '-f', strange);
+		}
+	});
+
 	it('gives the container no right that it does not need', async () => {
 		const sandbox = await startOn(direct);
 		const [found] = JSON.parse(await docker('inspect', sandbox.ref.id)) as [

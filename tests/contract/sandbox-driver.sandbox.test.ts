@@ -11,6 +11,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type {
 	RunningSandbox,
 	SandboxDriver,
+	SurveyedSandbox,
 	SandboxSpec
 } from '#lib/server/runner/sandbox/driver.ts';
 import { prepareOwnership, sandboxOwner } from '#lib/server/runner/sandbox/sandbox-owner.ts';
@@ -462,6 +463,22 @@ describe.each<[string, () => Promise<DriverHarness>]>([
 				error: { code: 'sandbox_died' }
 			});
 			expect(await readFile(join(spec.worktreePath, '.git/HEAD'), 'utf8')).toMatch(/^ref:/);
+		});
+
+		it('surveys what is ours and what is somebody else’s, each with what removes it', async () => {
+			const sandbox = await startWith('sleep 60');
+			const driver = drivers[0] as SandboxDriver;
+			const { session, instance } = spec.labels;
+			const own = (surveyed: Awaited<ReturnType<SandboxDriver['survey']>>) =>
+				surveyed.ok ? surveyed.value.filter(({ name }) => name.includes(session)) : surveyed.error;
+			const [found] = own(await driver.survey(instance)) as SurveyedSandbox[];
+			expect(found).toMatchObject({ owner: 'session', running: true, ref: sandbox.ref });
+			expect(Math.abs(Date.now() - (found?.sinceMs ?? 0))).toBeLessThan(10 * 60_000);
+			expect(own(await driver.survey('somebody-else'))).toMatchObject([
+				{ owner: 'foreign', ref: null }
+			]);
+			if (found?.ref) await driver.remove(found.ref);
+			expect(own(await driver.survey(instance))).toEqual([]);
 		});
 
 		it('does not remove one of another session under the same handle', async () => {

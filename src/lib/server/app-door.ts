@@ -11,9 +11,10 @@ import type { Logger } from './logger.ts';
 import { createDemoModel } from './model/demo/demo-model.ts';
 import { createUpstreamAgent } from './model/http-upstream.ts';
 import { createModelHandler } from './model/model-handler.ts';
-import { createUpstreamResolver, type UpstreamResolver } from './model/upstream.ts';
+import { createUpstreamResolver, type UpstreamDescription } from './model/upstream.ts';
 import { createDoor, type Door } from './runner/door/door.ts';
 import { decideEgress, type EgressPolicy } from './runner/door/egress-policy.ts';
+import type { Observer } from './app-health.ts';
 import type { AppSessions } from './app-sessions.ts';
 
 export interface AppDoorOptions {
@@ -21,17 +22,35 @@ export interface AppDoorOptions {
 	db: Database;
 	logger: Logger;
 	guards: Guards;
+	observer: Observer;
 	/** Asked late: sessions are made with the door in hand. */
 	sessions: () => AppSessions;
 }
 
+/** Which model answers, with the words for a person. */
+export type ModelDescription = UpstreamDescription & { label: string };
+
 export interface AppDoor {
 	door: Door;
-	upstream: UpstreamResolver;
+	describeModel(): Promise<ModelDescription>;
 }
 
+const CREDENTIAL_LABELS: Record<NonNullable<UpstreamDescription['credential']>, string> = {
+	'api-key': 'API key',
+	'auth-token': 'auth token',
+	'oauth-token': 'OAuth token',
+	'claude-login': 'Claude login'
+};
+
+const describeModel = (model: UpstreamDescription): ModelDescription => {
+	if (model.kind === 'demo') return { ...model, label: 'demo model' };
+	const where = model.kind === 'anthropic' ? 'Anthropic' : (model.baseUrl ?? 'custom upstream');
+	const credential = model.credential ? ` · ${CREDENTIAL_LABELS[model.credential]}` : '';
+	return { ...model, label: `${where}${credential}` };
+};
+
 export const createAppDoor = (options: AppDoorOptions): AppDoor => {
-	const { config, db, logger, guards, sessions } = options;
+	const { config, db, logger, guards, observer, sessions } = options;
 	const upstream = createUpstreamResolver({
 		setting: config.modelUpstream,
 		env: process.env,
@@ -51,11 +70,14 @@ export const createAppDoor = (options: AppDoorOptions): AppDoor => {
 		logger,
 		now: Date.now,
 		onUsage: (sessionId, usage) => {
+			observer.modelCall(usage);
 			void tellFailure(insertModelCall(db, { sessionId, ...usage }));
 			void tellFailure(sessions().manager.modelAnswered(sessionId as SessionId));
 		},
-		onFailure: (sessionId, error) =>
-			void tellFailure(sessions().manager.modelRefused(sessionId as SessionId, error)),
+		onFailure: (sessionId, error) => {
+			observer.modelFailed(error);
+			void tellFailure(sessions().manager.modelRefused(sessionId as SessionId, error));
+		},
 		onRateLimit: (sessionId, limit) =>
 			logger.info({ sessionId, limit }, 'the model asked for patience')
 	});
@@ -88,5 +110,8 @@ export const createAppDoor = (options: AppDoorOptions): AppDoor => {
 				)
 		}
 	});
-	return { door: guards.door(door), upstream };
+	return {
+		door: guards.door(door),
+		describeModel: async () => describeModel(await upstream.describe())
+	};
 };

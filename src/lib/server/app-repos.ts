@@ -4,12 +4,11 @@ import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { RepoId } from '@agent-manager/protocol/ids.ts';
 import { latestOnly } from '#lib/domain/latest-only.ts';
 import type { Result } from '#lib/domain/result.ts';
-import type { Guards } from './app-guards.ts';
 import type { AppSessions } from './app-sessions.ts';
 import type { Config } from './config.ts';
 import type { Database } from './db/client.ts';
 import type { RepoRow } from './db/repos.ts';
-import { createGit, type Git } from './git/exec.ts';
+import type { Git } from './git/exec.ts';
 import type { Remote } from './git/remote.ts';
 import { createGithubClient } from './github/client.ts';
 import { createGithubCredentials } from './github/credentials.ts';
@@ -25,18 +24,19 @@ import { purgeAllSessions } from './sessions/purge-all.ts';
 export interface AppReposOptions {
 	config: Config;
 	db: Database;
+	git: Git;
 	hub: Hub;
 	logger: Logger;
-	guards: Guards;
 	/** Asked late: sessions are made with git in hand. */
 	sessions: () => AppSessions;
 }
 
 export interface AppRepos {
-	git: Git;
 	service: RepoService;
 	remoteFor: (repo: RepoRow) => Promise<Remote>;
 	listGithub: (query: { q: string; page: number }) => Promise<Result<GithubList, WireError>>;
+	/** Where the GitHub login is from; null without one. */
+	githubLogin: () => Promise<string | null>;
 	/** Tells the lists that a repo looks different. */
 	publish: (id: RepoId) => void;
 }
@@ -44,8 +44,7 @@ export interface AppRepos {
 const now = (): Date => new Date();
 
 export const createAppRepos = (options: AppReposOptions): AppRepos => {
-	const { config, db, hub, logger, guards, sessions } = options;
-	const git = guards.git(createGit());
+	const { config, db, git, hub, logger, sessions } = options;
 	const policy = { allowGitHosts: config.allowGitHosts };
 	const credentials = createGithubCredentials();
 	const github = createGithubRepositories(createGithubClient({ credentials }));
@@ -73,10 +72,10 @@ export const createAppRepos = (options: AppReposOptions): AppRepos => {
 		onRemoved: (repoId) => hub.publishList({ type: 'repo_removed', repoId })
 	});
 	return {
-		git,
 		service,
 		remoteFor,
 		publish,
+		githubLogin: async () => (await credentials.find())?.source ?? null,
 		listGithub: (query) => listGithubRepositories(db, github, query)
 	};
 };

@@ -1,8 +1,9 @@
 /** The parts that sessions are made of, tied to each other. */
 import { randomUUID } from 'node:crypto';
 import { availableParallelism, totalmem } from 'node:os';
-import type { RepoId } from '@agent-manager/protocol/ids.ts';
+import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import { defaultMaxRunning } from '#lib/domain/run-queue.ts';
+import type { Observer } from './app-health.ts';
 import type { Config } from './config.ts';
 import type { Database } from './db/client.ts';
 import { findRepo, type RepoRow } from './db/repos.ts';
@@ -21,6 +22,7 @@ import { SessionGit } from './sessions/session-git.ts';
 import { SessionLog } from './sessions/session-log.ts';
 import { SessionManager } from './sessions/session-manager.ts';
 import { DEFAULT_BASE_SYSTEM_PROMPT } from './sessions/session-prompts.ts';
+import { createSessionRepair, type SessionRepair } from './sessions/session-repair.ts';
 import { SessionService } from './sessions/session-service.ts';
 import { Slots } from './sessions/slots.ts';
 
@@ -34,6 +36,7 @@ export interface AppSessionsOptions {
 	logger: Logger;
 	instance: string;
 	secret: string;
+	observer: Observer;
 	remoteFor: (repo: RepoRow) => Promise<Remote>;
 	onCounts: (repoId: RepoId) => void;
 }
@@ -42,6 +45,11 @@ export interface AppSessions {
 	log: SessionLog;
 	manager: SessionManager;
 	service: SessionService;
+	repair: SessionRepair;
+	/** A step is on its way for the session, or it has a sandbox. */
+	isAtWork: (id: SessionId) => boolean;
+	/** How many starts wait for their turn. */
+	startsWaiting: () => number;
 }
 
 const GIT_IDENTITY = { name: 'Claude', email: 'noreply@anthropic.com' };
@@ -49,7 +57,7 @@ const GIT_IDENTITY = { name: 'Claude', email: 'noreply@anthropic.com' };
 const now = (): Date => new Date();
 
 export const createSessions = (options: AppSessionsOptions): AppSessions => {
-	const { config, db, hub, drivers, instance, remoteFor } = options;
+	const { config, db, hub, drivers, instance, observer, remoteFor } = options;
 	const { workspaceRoot } = config;
 	const runQueue: RunQueue = new RunQueue({
 		maxRunning: config.maxRunningSessions ?? defaultMaxRunning(availableParallelism(), totalmem()),
@@ -64,7 +72,10 @@ export const createSessions = (options: AppSessionsOptions): AppSessions => {
 		hub,
 		now,
 		queuePosition: (id) => runQueue.position(id),
-		onCommit: (notice) => manager.onCommit(notice)
+		onCommit: (notice) => {
+			manager.onCommit(notice);
+			observer.committed(notice);
+		}
 	});
 	const git = new SessionGit({
 		git: options.git,
@@ -75,6 +86,7 @@ export const createSessions = (options: AppSessionsOptions): AppSessions => {
 		drivers: drivers.all,
 		now
 	});
+	const startSlots = new Slots(Math.max(2, availableParallelism()));
 	const context: SessionContext = {
 		db,
 		log,
@@ -93,7 +105,8 @@ export const createSessions = (options: AppSessionsOptions): AppSessions => {
 		doubtDriver: drivers.doubt,
 		drivers: drivers.all,
 		runQueue,
-		startSlots: new Slots(Math.max(2, availableParallelism())),
+		startSlots,
+		acted: observer.acted,
 		limits: {
 			cpus: config.sandboxCpus,
 			memoryBytes: config.sandboxMemoryMb * 1_048_576,
@@ -132,5 +145,13 @@ export const createSessions = (options: AppSessionsOptions): AppSessions => {
 		isBranchFree: (repo, branch) => git.isBranchFree(repo, branch),
 		onCreated: (row) => manager.created(log.adopt(row))
 	});
-	return { log, manager, service: new SessionService({ db, log, creation, newId: randomUUID }) };
+	const isAtWork = (id: SessionId): boolean => reconciler.isAtWork(id);
+	return {
+		log,
+		manager,
+		service: new SessionService({ db, log, creation, newId: randomUUID }),
+		repair: createSessionRepair(context, isAtWork, (id) => reconciler.runtime(id)),
+		isAtWork,
+		startsWaiting: () => runQueue.length + startSlots.waiting
+	};
 };

@@ -14,7 +14,8 @@ import { keepFiles } from './access/keep-files.ts';
 import { readInstance } from './access/instance.ts';
 import { originPolicy, type OriginPolicy } from './access/origin-policy.ts';
 import { startDatabase, type AppDatabase } from './app-database.ts';
-import { createAppDoor } from './app-door.ts';
+import { createAppDoor, type AppDoor, type ModelDescription } from './app-door.ts';
+import { createAppHealth, type AppHealth } from './app-health.ts';
 import { createAppRepos, type AppRepos } from './app-repos.ts';
 import { createSandboxes } from './app-sandboxes.ts';
 import { createSessions, type AppSessions } from './app-sessions.ts';
@@ -25,8 +26,8 @@ import type { Config } from './config.ts';
 import { formatConfigProblems, loadProcessConfig } from './config-process.ts';
 import { isDiskFull, isTransient } from './db/connection-errors.ts';
 import { throughOutages, type OutageOptions } from './db/outage.ts';
+import { createGit, type Git } from './git/exec.ts';
 import { createLogger, type Logger } from './logger.ts';
-import type { UpstreamDescription, UpstreamResolver } from './model/upstream.ts';
 import { readAppVersion } from './project-root.ts';
 import type { DriverStatus, ImageBuild } from './runner/driver-choice.ts';
 import { createHub } from './sessions/hub.ts';
@@ -37,7 +38,7 @@ import { closeAllBrowsers, handleUpgrade, setWebSocketEdge } from './websocket/a
 /** What the app is and stands on, for the pages. */
 export interface About {
 	version: string;
-	model: UpstreamDescription & { label: string };
+	model: ModelDescription;
 	drivers: DriverStatus[];
 	imageBuild: ImageBuild | null;
 	workspaceRoot: string;
@@ -53,6 +54,8 @@ export interface App {
 	sessions: SessionService;
 	repos: AppRepos['service'];
 	githubRepositories: AppRepos['listGithub'];
+	health: AppHealth['service'];
+	metrics: AppHealth['metrics'];
 	about: () => Promise<About>;
 	/** What an error that nobody expected means for who asked. */
 	explain: (cause: unknown) => WireError;
@@ -60,21 +63,6 @@ export interface App {
 	traffic: Traffic;
 	stop: () => Promise<void>;
 }
-
-const CREDENTIAL_LABELS: Record<NonNullable<UpstreamDescription['credential']>, string> = {
-	'api-key': 'API key',
-	'auth-token': 'auth token',
-	'oauth-token': 'OAuth token',
-	'claude-login': 'Claude login'
-};
-
-const describeModel = async (upstream: UpstreamResolver): Promise<About['model']> => {
-	const model = await upstream.describe();
-	if (model.kind === 'demo') return { ...model, label: 'demo model' };
-	const where = model.kind === 'anthropic' ? 'Anthropic' : (model.baseUrl ?? 'custom upstream');
-	const credential = model.credential ? ` · ${CREDENTIAL_LABELS[model.credential]}` : '';
-	return { ...model, label: `${where}${credential}` };
-};
 
 interface Listening {
 	host: string;
@@ -137,10 +125,12 @@ const readListening = (config: Config): Listening => {
 interface Parts {
 	stopKeeping: () => void;
 	database: AppDatabase;
+	git: Git;
 	repos: AppRepos;
 	sessions: AppSessions;
-	door: ReturnType<typeof createAppDoor>;
+	door: AppDoor;
 	drivers: ReturnType<typeof createSandboxes>;
+	health: AppHealth;
 }
 
 const createParts = async (
@@ -153,9 +143,17 @@ const createParts = async (
 	const hub = createHub();
 	const secret = await loadSecret(config.workspaceRoot, 'secret');
 	const guards = createGuards(database.confirmLease);
+	const git = guards.git(createGit());
+	const health = createAppHealth({
+		...{ config, db, git, hub, logger, instance },
+		confirmLease: database.confirmLease,
+		parts: () => ({ drivers, door, repos, sessions })
+	});
+	const { observer } = health;
+	const late = { sessions: (): AppSessions => sessions };
 	const drivers = createSandboxes({ config, logger, guards, onChange: () => undefined });
-	const door = createAppDoor({ config, db, logger, guards, sessions: () => sessions });
-	const repos = createAppRepos({ config, db, hub, logger, guards, sessions: () => sessions });
+	const door: AppDoor = createAppDoor({ config, db, logger, guards, observer, ...late });
+	const repos = createAppRepos({ config, db, git, hub, logger, ...late });
 	const sessions: AppSessions = createSessions({
 		config,
 		db,
@@ -164,7 +162,8 @@ const createParts = async (
 		logger,
 		instance,
 		secret,
-		git: repos.git,
+		git,
+		observer,
 		door: door.door,
 		remoteFor: repos.remoteFor,
 		onCounts: (repoId: RepoId) => repos.publish(repoId)
@@ -176,11 +175,12 @@ const createParts = async (
 		],
 		logger
 	);
-	return { hub, parts: { stopKeeping, database, repos, sessions, door, drivers } satisfies Parts };
+	const parts: Parts = { stopKeeping, database, git, repos, sessions, door, drivers, health };
+	return { hub, parts };
 };
 
 const stopParts = (
-	{ stopKeeping, database, sessions, door, repos }: Parts,
+	{ stopKeeping, database, sessions, door, repos, health }: Parts,
 	traffic: Traffic,
 	logger: Logger
 ): Promise<void> => {
@@ -192,7 +192,9 @@ const stopParts = (
 			setWebSocketEdge({ refusal: wireError('shutting_down', 'The app is ending.') });
 			closeAllBrowsers();
 		},
-		stopSessions: () => sessions.manager.stop(),
+		stopSessions: async () => {
+			await Promise.all([health.service.stop(), sessions.manager.stop()]);
+		},
 		stopRepos: () => repos.service.stop(),
 		writesSettled: () => sessions.log.settled(),
 		closeDoor: () => door.door.closeAll(),
@@ -265,8 +267,8 @@ const start = async ({ onStandby, signal }: StartOptions): Promise<App> => {
 	);
 	const token = config.auth === 'none' ? null : await loadSecret(config.workspaceRoot, 'token');
 	const { hub, parts } = await createParts(config, logger, database, instance);
-	const { sessions, repos, drivers, door } = parts;
-	endEffects = () => repos.git.endAll();
+	const { sessions, repos, drivers, door, health, git } = parts;
+	endEffects = () => git.endAll();
 	const credentials = token === null ? null : createCredentials(token, instance);
 	const outage: OutageOptions = {
 		onWaiting: (message) => say(`Waiting for the database: ${message}`),
@@ -274,6 +276,7 @@ const start = async ({ onStandby, signal }: StartOptions): Promise<App> => {
 	};
 	await throughOutages(() => repos.service.recover(), outage);
 	await throughOutages(() => sessions.manager.boot(), outage);
+	health.service.start();
 	setWebSocketEdge({
 		policy,
 		credentials,
@@ -301,9 +304,11 @@ const start = async ({ onStandby, signal }: StartOptions): Promise<App> => {
 		sessions: sessions.service,
 		repos: repos.service,
 		githubRepositories: repos.listGithub,
+		health: health.service,
+		metrics: health.metrics,
 		about: async () => ({
 			version,
-			model: await describeModel(door.upstream),
+			model: await door.describeModel(),
 			drivers: await drivers.status(),
 			imageBuild: drivers.imageBuild(),
 			workspaceRoot: config.workspaceRoot

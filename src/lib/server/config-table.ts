@@ -116,6 +116,18 @@ export const SETTINGS = {
 		defaultValue: always(1800),
 		about: 'Idle time after which a waiting session’s sandbox is put away until the next message.'
 	}),
+	archiveAfterDays: setting<number>({
+		env: 'ARCHIVE_AFTER_DAYS',
+		kind: wholeNumber(0, 36_500, ' (0: never)'),
+		defaultValue: always(30),
+		about: 'Days after which an ended session that is not pinned goes to the archive.'
+	}),
+	deleteAfterDays: setting<number>({
+		env: 'DELETE_AFTER_DAYS',
+		kind: wholeNumber(0, 36_500, ' (0: never)'),
+		defaultValue: always(0),
+		about: 'Days in the archive after which a session is purged; its unpushed commits are kept.'
+	}),
 	allowGitHosts: setting<string[]>({
 		env: 'ALLOW_GIT_HOSTS',
 		kind: listOf('a host such as git.example.com or 127.0.0.1:8080', readGitHost),

@@ -5,6 +5,16 @@
 import { z } from 'zod';
 import { errorBodySchema, errorCodeSchema } from '@agent-manager/protocol/errors.ts';
 import {
+	freeSpaceAnswerSchema,
+	freeSpaceSchema,
+	healthProbeSchema,
+	healthReportSchema,
+	inventorySchema,
+	repairAnswerSchema,
+	repairRequestSchema,
+	retentionSchema
+} from '@agent-manager/protocol/health.ts';
+import {
 	decideSchema,
 	githubQuerySchema,
 	IDEMPOTENCY_HEADER,
@@ -182,10 +192,49 @@ export const OPERATIONS: Record<string, Partial<Record<Method, Operation>>> = {
 	},
 	'/api/health': {
 		get: {
-			summary: 'Answers as soon as the app serves requests.',
+			summary:
+				'Whether the app lives and is ready (503 if not); with a token also components and numbers.',
 			status: 200,
-			answer: z.object({ status: z.literal('ok') }),
+			answer: z.union([healthReportSchema, healthProbeSchema]),
 			open: true
+		}
+	},
+	'/api/health/inventory': {
+		get: {
+			summary: 'What the last inventory found, and where the disk went.',
+			status: 200,
+			answer: inventorySchema
+		}
+	},
+	'/api/health/look': {
+		post: {
+			summary: 'Take the inventory now; what can lose nothing is mended.',
+			status: 200,
+			answer: inventorySchema
+		}
+	},
+	'/api/health/retention': {
+		get: {
+			summary: 'What purging archived sessions would free. Changes nothing.',
+			query: {
+				archivedDays: { description: 'Archived at least so many days ago.', schema: whole }
+			},
+			status: 200,
+			answer: retentionSchema
+		},
+		post: {
+			summary: 'Purge these archived sessions. Unpushed commits stay under saved refs.',
+			body: freeSpaceSchema,
+			status: 202,
+			answer: freeSpaceAnswerSchema
+		}
+	},
+	'/api/health/repairs': {
+		post: {
+			summary: 'Mend the findings with these ids.',
+			body: repairRequestSchema,
+			status: 200,
+			answer: repairAnswerSchema
 		}
 	},
 	'/api/sign-in': {

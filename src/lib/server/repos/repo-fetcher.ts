@@ -48,6 +48,10 @@ export class RepoFetcher {
 		return this.#jobs.get(id)?.progress ?? null;
 	}
 
+	isAtWork(id: RepoId): boolean {
+		return this.#jobs.has(id);
+	}
+
 	/** Begins, unless one is at work for this repo. */
 	start(row: RepoRow): void {
 		const id = row.id as RepoId;

@@ -3,7 +3,7 @@
  * silently: the removal is refused, or they go to a bundle file that is named in the answer.
  */
 import { mkdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { RepoId } from '@agent-manager/protocol/ids.ts';
 import { wireError } from '#lib/domain/errors.ts';
@@ -74,37 +74,61 @@ const checkPushed = async (git: Git, mirrorPath: string): Promise<Result<void, W
 	);
 };
 
+/** Branches that no upstream has, written to a bundle; an empty list and null when there are none. */
 const saveUnpushed = async (
-	options: RepoRemovalOptions,
-	row: RepoRow,
+	{ git, workspaceRoot, now }: Pick<RepoRemovalOptions, 'git' | 'workspaceRoot' | 'now'>,
+	repoName: string,
 	mirrorPath: string
 ): Promise<Result<RepoRemoved, WireError>> => {
-	const refs = await listUnpushed(options.git, mirrorPath);
+	const refs = await listUnpushed(git, mirrorPath);
 	if (!refs.ok) return refs;
 	if (refs.value.length === 0) return ok({ removed: true, savedBranches: [], savedTo: null });
-	const time = options.now().toISOString().replace(/[:.]/g, '-');
-	const name = row.name.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^\.+/, '');
-	const savedTo = join(options.workspaceRoot, 'saved', `${name}-${time}.bundle`);
-	const saved = await saveBundle(options.git, mirrorPath, refs.value, savedTo);
+	const time = now().toISOString().replace(/[:.]/g, '-');
+	const name = repoName.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^\.+/, '');
+	const savedTo = join(workspaceRoot, 'saved', `${name}-${time}.bundle`);
+	const saved = await saveBundle(git, mirrorPath, refs.value, savedTo);
 	if (!saved.ok) return saved;
 	return ok({ removed: true, savedBranches: refs.value.map(shortName), savedTo });
 };
 
-/** The mirror leaves its place first, so that what is registered next begins with nothing. */
-const deleteMirror = async (options: RepoRemovalOptions, row: RepoRow): Promise<void> => {
-	const folder = removedMirrorsFolder(options.workspaceRoot);
-	const grave = join(folder, row.id);
-	await mkdir(folder, { recursive: true });
+/** Takes a mirror out of its place; true when there was one. */
+const bury = async (workspaceRoot: string, mirrorPath: string, grave: string): Promise<boolean> => {
+	await mkdir(removedMirrorsFolder(workspaceRoot), { recursive: true });
 	await rm(grave, { recursive: true, force: true });
-	const moved = await rename(options.mirrorPathOf(row), grave).then(
+	return rename(mirrorPath, grave).then(
 		() => true,
 		(error: NodeJS.ErrnoException) => {
 			if (error.code !== 'ENOENT') throw error;
 			return false;
 		}
 	);
+};
+
+/** The mirror leaves its place first, so that what is registered next begins with nothing. */
+const deleteMirror = async (options: RepoRemovalOptions, row: RepoRow): Promise<void> => {
+	const { workspaceRoot } = options;
+	const grave = join(removedMirrorsFolder(workspaceRoot), row.id);
+	const moved = await bury(workspaceRoot, options.mirrorPathOf(row), grave);
 	await deleteRepo(options.db, row.id as RepoId);
 	if (moved) await rm(grave, { recursive: true, force: true });
+};
+
+/** A mirror that no repo has, `path` relative to the workspace. Errors: those of git. */
+export const removeOrphanedMirror = (
+	options: Pick<RepoRemovalOptions, 'git' | 'workspaceRoot' | 'now'> & { newId: () => string },
+	path: string
+): Promise<Result<void, WireError>> => {
+	const { git, workspaceRoot, newId } = options;
+	const mirrorPath = join(workspaceRoot, path);
+	return git.locks.run(mirrorPath, async () => {
+		const saved = await saveUnpushed(options, basename(path, '.git'), mirrorPath);
+		if (!saved.ok) return saved;
+		const grave = join(removedMirrorsFolder(workspaceRoot), newId());
+		if (await bury(workspaceRoot, mirrorPath, grave)) {
+			await rm(grave, { recursive: true, force: true });
+		}
+		return ok();
+	});
 };
 
 /** Errors: `repo_in_use`, `repo_unpushed_commits`, and those of stopping sessions and of git. */
@@ -125,7 +149,7 @@ export const removeRepo = async (
 	const purged = await options.purgeSessions(id);
 	if (!purged.ok) return purged;
 	return options.git.locks.run(mirrorPath, async () => {
-		const saved = await saveUnpushed(options, row, mirrorPath);
+		const saved = await saveUnpushed(options, row.name, mirrorPath);
 		if (saved.ok) await deleteMirror(options, row);
 		return saved;
 	});

@@ -20,6 +20,7 @@ import { checkLocalRepo } from './local-repo-check.ts';
 import { RepoFetcher } from './repo-fetcher.ts';
 import {
 	removedMirrorsFolder,
+	removeOrphanedMirror,
 	removeRepo,
 	type RepoRemovalOptions,
 	type RepoRemoved
@@ -57,6 +58,7 @@ export class RepoService {
 	readonly #fetcher: RepoFetcher;
 	#timer: NodeJS.Timeout | null = null;
 	#looking: Promise<void> | null = null;
+	readonly #removing = new Set<RepoId>();
 
 	constructor(options: RepoServiceOptions) {
 		this.#options = options;
@@ -136,6 +138,7 @@ export class RepoService {
 		return git.locks.run(`remove ${id}`, async () => {
 			const row = await findRepo(db, id);
 			if (!row) return notFound();
+			this.#removing.add(id);
 			const removed = await removeRepo(
 				{
 					...this.#options,
@@ -144,7 +147,7 @@ export class RepoService {
 				},
 				row,
 				force
-			);
+			).finally(() => this.#removing.delete(id));
 			if (removed.ok) onRemoved(id);
 			return removed;
 		});
@@ -204,6 +207,23 @@ export class RepoService {
 		} catch (cause) {
 			logger.warn({ err: cause, repoId: id }, 'a mirror that was made anew lacks commits');
 		}
+	}
+
+	/** A clone, a refresh or a removal is at work for this repo. */
+	isAtWork(id: RepoId): boolean {
+		return this.#fetcher.isAtWork(id) || this.#removing.has(id);
+	}
+
+	/**
+	 * Removes a mirror that no repo has. Commits that no remote has go to a bundle file first.
+	 * Errors: `repo_in_use` when a repo has it by now, and those of git.
+	 */
+	async removeOrphan(mirrorPath: string): Promise<Result<void, WireError>> {
+		const rows = await listRepos(this.#options.db);
+		if (rows.some((row) => row.mirrorPath === mirrorPath)) {
+			return fail(wireError('repo_in_use', 'A repo has this mirror by now.'));
+		}
+		return removeOrphanedMirror(this.#options, mirrorPath);
 	}
 
 	/** Resolves when no clone or refresh is at work for this repo. */

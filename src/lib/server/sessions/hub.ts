@@ -33,6 +33,8 @@ export interface Hub {
 	publishList(signal: ListSignal): void;
 	/** How many look at the session now. */
 	viewers(sessionId: SessionId): number;
+	/** Listeners of all sessions, and of the lists. */
+	count(): { session: number; list: number };
 }
 
 export const createHub = (): Hub => {
@@ -57,6 +59,10 @@ export const createHub = (): Hub => {
 		publishList(signal) {
 			for (const listener of lists) listener(signal);
 		},
-		viewers: (sessionId) => sessions.get(sessionId)?.size ?? 0
+		viewers: (sessionId) => sessions.get(sessionId)?.size ?? 0,
+		count: () => ({
+			session: [...sessions.values()].reduce((sum, listeners) => sum + listeners.size, 0),
+			list: lists.size
+		})
 	};
 };

@@ -61,6 +61,11 @@ export class Reconciler {
 		return [...this.#works.values()].map(({ runtime }) => runtime);
 	}
 
+	/** Sessions whose last step failed and is taken again. */
+	get retrying(): number {
+		return [...this.#works.values()].filter(({ failures }) => failures > 0).length;
+	}
+
 	/** While a driver can't list, its sessions are neither started anew nor called dead. */
 	setUnknown(isUnknown: (cell: SessionCell) => boolean): void {
 		this.#unknown = isUnknown;
@@ -123,8 +128,9 @@ export class Reconciler {
 	async #run(sessionId: SessionId, work: Work): Promise<void> {
 		while (work.again && !this.#stopped) {
 			work.again = false;
+			let cell: SessionCell | null = null;
 			try {
-				const cell = await this.#context.log.find(sessionId);
+				cell = await this.#context.log.find(sessionId);
 				if (!cell) {
 					this.#works.delete(sessionId);
 					break;
@@ -133,6 +139,7 @@ export class Reconciler {
 				work.failures = 0;
 			} catch (cause) {
 				this.#context.logger.error({ err: cause, sessionId }, 'a step of the reconciler failed');
+				this.#context.acted(cell ? `to_${cell.state.desired}` : 'read', 'failed');
 				this.#retryLater(sessionId, work);
 				break;
 			}
@@ -158,6 +165,7 @@ export class Reconciler {
 		switch (state.desired) {
 			case 'purged':
 				await purgeSession(this.#context, cell, runtime);
+				this.#context.acted('purge', 'done');
 				this.#works.delete(cell.id);
 				return false;
 			case 'stopped':
@@ -184,6 +192,7 @@ export class Reconciler {
 		}
 		if (sandbox?.exit) {
 			await failDeadSandbox(this.#context, cell, runtime, sandbox.exit);
+			this.#context.acted('take_in', 'done');
 			return true;
 		}
 		if (!sandbox) {
@@ -193,6 +202,7 @@ export class Reconciler {
 				return this.#start(cell, runtime);
 			}
 			await failDeadSandbox(this.#context, cell, runtime, { cause: 'lost', exitCode: null });
+			this.#context.acted('take_in', 'done');
 			return true;
 		}
 		const lost = state.runnerUp
@@ -226,6 +236,7 @@ export class Reconciler {
 			() => (runtime.starting = null)
 		);
 		this.#watch(runtime);
+		if (!abort.signal.aborted) this.#context.acted('start', result.ok ? 'done' : 'failed');
 		if (result.ok || abort.signal.aborted) return true;
 		if (runtime.sandbox?.epoch === epoch) await endSandbox(this.#context, cell, runtime);
 		await this.#context.door.close(cell.id);
@@ -265,6 +276,7 @@ export class Reconciler {
 	/** What was asked for may be something else by now: then that is still to be done. */
 	async #settleEnd(cell: SessionCell, ending: 'stop' | 'finish'): Promise<void> {
 		const type = ending === 'stop' ? 'session.stopped' : 'session.finished';
+		this.#context.acted(ending, 'done');
 		await this.#context.log.record(cell.id, (state) =>
 			state.ending === ending ? [{ type, payload: {} }] : []
 		);

@@ -57,6 +57,11 @@ export class RecordIntake {
 		this.#options = options;
 	}
 
+	/** At least so many records are not committed yet: a frame that is not read counts as one. */
+	get waiting(): number {
+		return this.#batches.reduce((sum, { records }) => sum + records.length, this.#frames.length);
+	}
+
 	/** Never rejects. */
 	push(frame: Buffer): void {
 		this.#frames.push(frame);

@@ -30,6 +30,11 @@ export class RunQueue {
 		return this.#positions.get(sessionId) ?? null;
 	}
 
+	/** How many are in line. */
+	get length(): number {
+		return this.#positions.size;
+	}
+
 	/** Whether a start may begin, or go on. */
 	mayStart(sessionId: SessionId): boolean {
 		const session = this.#sessions.get(sessionId);

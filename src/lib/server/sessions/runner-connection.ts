@@ -97,6 +97,11 @@ export class RunnerConnection {
 		return this.#options.epoch;
 	}
 
+	/** Records that wait for the database. */
+	get waiting(): number {
+		return this.#intake.waiting;
+	}
+
 	/** Sends commands that were just committed; before the welcome they are read with it. */
 	deliver(commands: readonly NumberedCommand[]): void {
 		this.#feed?.deliver(commands);

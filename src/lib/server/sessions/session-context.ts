@@ -45,6 +45,8 @@ export interface SessionContext {
 	/** A start with this driver has failed. */
 	doubtDriver: (kind: DriverKind) => void;
 	drivers: () => readonly SandboxDriver[];
+	/** A step that changes something has ended; counted for the metrics. Must not throw. */
+	acted: (action: string, outcome: 'done' | 'failed') => void;
 	/** Who may start, and who waits in line for it. */
 	runQueue: RunQueue;
 	/**

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import type { ErrorCode, WireError } from '@agent-manager/protocol/errors.ts';
+import type { SessionId } from '@agent-manager/protocol/ids.ts';
 import type { DriverKind } from '@agent-manager/protocol/session.ts';
 import type { ManagerEventPayload } from '@agent-manager/protocol/events.ts';
 import { wireError } from '#lib/domain/errors.ts';
@@ -13,6 +14,7 @@ import { resolveBase } from '#lib/server/git/base-commit.ts';
 import { mirrorExists, readRef } from '#lib/server/git/mirror.ts';
 import { branchExists, pinBase, saveRefs } from '#lib/server/git/refs.ts';
 import type { Remote } from '#lib/server/git/remote.ts';
+import { restoreSessionRef } from '#lib/server/git/session-refs.ts';
 import { createWorktree, removeWorktree, type GitIdentity } from '#lib/server/git/worktree.ts';
 import type { RunOnceSpec, SandboxDriver } from '#lib/server/runner/sandbox/driver.ts';
 import type { SessionCell } from './session-view.ts';
@@ -39,6 +41,9 @@ const AWAY: ReadonlySet<ErrorCode> = new Set([
 	'sandbox_unavailable',
 	'sandbox_image_missing'
 ]);
+
+/** For the commits of a worktree that nobody waits for. */
+const ORPHAN_MS = 5 * 60_000;
 
 export class SessionGit {
 	readonly #options: SessionGitOptions;
@@ -128,6 +133,37 @@ export class SessionGit {
 		return pinBase(this.#options.git, this.mirror(repo), row.branchName, baseCommit);
 	}
 
+	/**
+	 * Makes the worktree of a session again that had one, at the last commit that came in. False when
+	 * the mirror has neither that commit nor the base: then there is nothing to make it from.
+	 */
+	async restoreWorktree(
+		repo: RepoRow,
+		worktreePath: string,
+		{ row, state }: SessionCell,
+		signal: AbortSignal
+	): Promise<Result<boolean, WireError>> {
+		const { git, identity } = this.#options;
+		const { branchName, baseBranch } = row;
+		const mirrorPath = this.mirror(repo);
+		const { baseCommit, headCommit } = state;
+		if (baseCommit === null) return ok(false);
+		const heads: [ref: string, commit: string][] = [[`refs/base/${branchName}`, baseCommit]];
+		if (headCommit !== null) heads.push([`refs/heads/${branchName}`, headCommit]);
+		for (const [ref, commit] of heads) {
+			const kept = await restoreSessionRef(git, mirrorPath, ref, commit);
+			if (!kept.ok) return kept;
+			if (!kept.value) return ok(false);
+		}
+		const tip = await readRef(git, mirrorPath, `refs/heads/${branchName}`);
+		if (!tip.ok) return tip;
+		const made = await createWorktree(git, {
+			...{ mirrorPath, worktreePath, branchName, baseBranch, baseCommit, identity, signal },
+			...(tip.value === null ? {} : { tipCommit: tip.value })
+		});
+		return made.ok ? ok(true) : made;
+	}
+
 	/** Brings the branch's commits into the mirror; null when it has none of its own yet. */
 	async collect(
 		repo: RepoRow,
@@ -175,18 +211,81 @@ export class SessionGit {
 		return last;
 	}
 
-	/** Takes a purged session's branch away; commits that no remote has stay under a saved ref. */
-	async saveBranch(
+	/** Writes the session's branch if the mirror has lost it; false when it has lost the commits, too. */
+	async restoreBranch(
 		repo: RepoRow,
-		{ id, row }: SessionCell
+		{ row, state }: SessionCell
+	): Promise<Result<boolean, WireError>> {
+		if (state.headCommit === null) return ok(true);
+		const ref = `refs/heads/${row.branchName}`;
+		return restoreSessionRef(this.#options.git, this.mirror(repo), ref, state.headCommit);
+	}
+
+	async hasBranch(repo: RepoRow, { row }: SessionCell): Promise<Result<boolean, WireError>> {
+		const ref = `refs/heads/${row.branchName}`;
+		const tip = await readRef(this.#options.git, this.mirror(repo), ref);
+		return tip.ok ? ok(tip.value !== null) : tip;
+	}
+
+	/** Keeps the commit that the session began from again; false when the mirror does not have it. */
+	async restoreBase(
+		repo: RepoRow,
+		{ row, state }: SessionCell
+	): Promise<Result<boolean, WireError>> {
+		if (state.baseCommit === null) return ok(true);
+		const ref = `refs/base/${row.branchName}`;
+		return restoreSessionRef(this.#options.git, this.mirror(repo), ref, state.baseCommit);
+	}
+
+	/**
+	 * Brings the commits of a worktree without a session into the mirror, under a saved ref. What they
+	 * build on is the base if it is kept, else the upstream's default branch: the worktree has both.
+	 */
+	async saveOrphan(
+		repo: RepoRow,
+		sessionId: SessionId,
+		worktreePath: string,
+		branchName: string
 	): Promise<Result<string | null, WireError>> {
-		// A mirror that was taken away has nothing left to save, and must not keep its sessions from going.
-		if (!(await mirrorExists(this.mirror(repo)))) return ok(null);
-		return saveRefs(this.#options.git, {
-			mirrorPath: this.mirror(repo),
-			sessionId: id,
-			branchName: row.branchName
+		const { git, instance } = this.#options;
+		const mirrorPath = this.mirror(repo);
+		const bases = [`refs/base/${branchName}`, `refs/remotes/origin/${repo.defaultBranch}`];
+		let baseCommit: string | null = null;
+		for (const ref of bases) {
+			const read = await readRef(git, mirrorPath, ref);
+			if (!read.ok) return read;
+			baseCommit ??= read.value;
+		}
+		if (baseCommit === null) return fail(wireError('git_failed', 'The mirror has no base for it.'));
+		const spec: RunOnceSpec = {
+			labels: { instance, session: sessionId, epoch: 1 },
+			worktreePath,
+			mirrorObjectsPath: this.mirrorObjects(repo)
+		};
+		const collected = await collectCommits(git, {
+			...{ mirrorPath, worktreePath, branchName, baseCommit },
+			signal: AbortSignal.timeout(ORPHAN_MS),
+			runInSandbox: (argv, stdout, stop) => this.#runOnce(null, spec, argv, stdout, stop)
 		});
+		if (!collected.ok) return collected;
+		return this.keepBranch(repo, sessionId, branchName);
+	}
+
+	/** Takes a purged session's branch away; commits that no remote has stay under a saved ref. */
+	saveBranch(repo: RepoRow, { id, row }: SessionCell): Promise<Result<string | null, WireError>> {
+		return this.keepBranch(repo, id, row.branchName);
+	}
+
+	/** The same for a branch of no session; `savedAs` is a name that no other saved ref has. */
+	async keepBranch(
+		repo: RepoRow,
+		savedAs: string,
+		branchName: string
+	): Promise<Result<string | null, WireError>> {
+		const mirrorPath = this.mirror(repo);
+		// A mirror that was taken away has nothing left to save, and must not keep its sessions from going.
+		if (!(await mirrorExists(mirrorPath))) return ok(null);
+		return saveRefs(this.#options.git, { mirrorPath, sessionId: savedAs, branchName });
 	}
 
 	/** Removes a folder that a sandbox wrote to. */

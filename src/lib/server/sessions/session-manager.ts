@@ -38,6 +38,24 @@ export interface SessionManagerOptions {
 	onCounts: (repoId: RepoId) => void;
 }
 
+/** How the sessions' side is doing. */
+export interface SessionPulse {
+	/** Of the last look at all sessions, by the wall clock. */
+	lookedAtMs: number | null;
+	lookMs: number | null;
+	/** Why that look failed. */
+	problem: string | null;
+	/** Sessions whose last step failed and is taken again. */
+	retrying: number;
+	/** Sandboxes that run, and how many of them have a runner connected. */
+	sandboxes: number;
+	runners: number;
+	/** Records that wait for the database. */
+	intake: number;
+	/** Drivers that could not list their sandboxes. */
+	unlisted: readonly DriverKind[];
+}
+
 const TIMER_MS = 5_000;
 /** Sessions whose records are written at the same time: more make each wait longer, and none come sooner. */
 const INGEST_CONCURRENCY = 4;
@@ -59,6 +77,9 @@ export class SessionManager {
 	#timer: NodeJS.Timeout | null = null;
 	#answerTimer: NodeJS.Timeout | null = null;
 	#looking: Promise<void> | null = null;
+	#lastLook: Pick<SessionPulse, 'lookedAtMs' | 'lookMs' | 'problem'> = {
+		...{ lookedAtMs: null, lookMs: null, problem: null }
+	};
 
 	constructor(options: SessionManagerOptions) {
 		const { context, reconciler, idleWatch, answerWatch, onCounts } = options;
@@ -104,6 +125,20 @@ export class SessionManager {
 		}
 		await this.#handover.idle();
 		await this.#reconciler.stop();
+	}
+
+	/** How it goes, for the health page. */
+	pulse(): SessionPulse {
+		const runtimes = this.#reconciler.runtimes();
+		const sandboxes = runtimes.filter(({ sandbox }) => sandbox !== null && sandbox.exit === null);
+		return {
+			...this.#lastLook,
+			retrying: this.#reconciler.retrying,
+			sandboxes: sandboxes.length,
+			runners: sandboxes.filter(({ connection }) => connection !== null).length,
+			intake: runtimes.reduce((sum, { connection }) => sum + (connection?.waiting ?? 0), 0),
+			unlisted: [...this.#unlisted]
+		};
 	}
 
 	partials(sessionId: SessionId): PartialMessage[] {
@@ -224,13 +259,18 @@ export class SessionManager {
 	}
 
 	async #look(): Promise<void> {
+		const beganMs = this.#context.nowMs();
+		let problem: string | null = null;
 		try {
 			await this.#lookAtSandboxes();
 			const cells = await this.#unfinished();
 			await Promise.all(cells.map((cell) => this.#lookAtSession(cell)));
 		} catch (cause) {
 			this.#context.logger.warn({ err: cause }, 'a look at the sessions failed');
+			problem = cause instanceof Error ? cause.message : String(cause);
 		}
+		const lookMs = Math.round(this.#context.nowMs() - beganMs);
+		this.#lastLook = { lookedAtMs: this.#context.now().getTime(), lookMs, problem };
 	}
 
 	async #lookForAnswers(): Promise<void> {
@@ -323,6 +363,7 @@ export class SessionManager {
 		const isOurs = cell !== null && cell.state.epoch === ref.labels.epoch;
 		if (!isOurs || !(isLive(cell.state.status) || cell.state.ending !== null)) {
 			const removed = await driver.remove(ref);
+			this.#context.acted('remove_sandbox', removed.ok ? 'done' : 'failed');
 			if (removed.ok) return;
 			return this.#context.logger.warn({ error: removed.error, ref }, 'a sandbox stays behind');
 		}
@@ -330,6 +371,7 @@ export class SessionManager {
 		// A start that was broken off in its middle finds its sandbox itself.
 		if (desired === 'live' && status === 'starting' && !runnerUp) return;
 		const adopted = await driver.adopt(ref);
+		this.#context.acted('adopt', adopted.ok ? 'done' : 'failed');
 		if (!adopted.ok) {
 			this.#context.logger.warn({ error: adopted.error, sessionId }, 'a sandbox was not adopted');
 			return;

@@ -12,6 +12,11 @@ export class Slots {
 		return this.#free === 0;
 	}
 
+	/** How many wait. */
+	get waiting(): number {
+		return this.#waiting.length;
+	}
+
 	/** Gives what frees the slot again, once; null when the signal aborts. */
 	async acquire(signal: AbortSignal): Promise<(() => void) | null> {
 		if (signal.aborted) return null;

@@ -1,5 +1,9 @@
 import { answer } from '#lib/server/api/answer.ts';
 import type { RequestHandler } from './$types';
 
-/** Answers as soon as the app serves requests; tells nothing about it. */
-export const GET: RequestHandler = () => answer({ status: 'ok' });
+/** Without sign-in only whether the app lives and is ready; 503 while it can take no work. */
+export const GET: RequestHandler = ({ locals }) => {
+	const { health } = locals.app;
+	const body = locals.signedIn ? health.report() : health.probe();
+	return answer(body, body.ready ? 200 : 503);
+};

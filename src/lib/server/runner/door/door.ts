@@ -33,6 +33,8 @@ export interface Door {
 	open(sessionId: string, opening: DoorOpening): Promise<Result<void, WireError>>;
 	/** Ends the session's connections; its token is worth nothing from here on. */
 	close(sessionId: string): Promise<void>;
+	/** Sessions whose door is open. */
+	openSessions(): ReadonlySet<string>;
 	/** The manager goes away: runners are told to come back. */
 	closeAll(): Promise<void>;
 }
@@ -135,6 +137,7 @@ export function createDoor(options: DoorOptions): Door {
 			queue.run(sessionId, () =>
 				shut(sessionId, RUNNER_CLOSE.unauthorized, 'the session was closed')
 			),
+		openSessions: () => new Set([...entries.keys(), ...queue.busy()]),
 		closeAll: async () => {
 			const shutAll = [...new Set([...entries.keys(), ...queue.busy()])].map((sessionId) =>
 				queue.run(sessionId, () => shut(sessionId, RUNNER_CLOSE.goingAway, 'the manager goes away'))

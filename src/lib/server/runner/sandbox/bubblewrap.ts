@@ -4,11 +4,12 @@
  * sandbox can't see: `<stateDirectory>/<sessionId>`.
  */
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Logger } from 'pino';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import { wireError } from '#lib/domain/errors.ts';
+import { isSessionId } from '#lib/domain/finding.ts';
 import type { Result } from '#lib/domain/result.ts';
 import { fail, ok } from '#lib/domain/result.ts';
 import { createHandles } from './bubblewrap-handle.ts';
@@ -30,7 +31,7 @@ import {
 	startFailed,
 	startSandbox
 } from './bubblewrap-start.ts';
-import type { DriverCheck, ListedSandbox, SandboxDriver } from './driver.ts';
+import type { DriverCheck, ListedSandbox, SandboxDriver, SurveyedSandbox } from './driver.ts';
 import { createSessionTurns } from './session-turns.ts';
 
 export interface BubblewrapDriverOptions {
@@ -72,15 +73,18 @@ const factsOnce = (sharedFolder: string): ((bwrapPath: string) => Promise<HostFa
 	};
 };
 
+/** A folder that is not there holds nothing. */
+const orNoNames = (error: NodeJS.ErrnoException): string[] => {
+	if (error.code === 'ENOENT') return [];
+	throw error;
+};
+
 const listSandboxes = async (
 	stateDirectory: string,
 	instance: string
 ): Promise<Result<ListedSandbox[], WireError>> => {
 	try {
-		const names = await readdir(stateDirectory).catch((error: NodeJS.ErrnoException) => {
-			if (error.code === 'ENOENT') return [];
-			throw error;
-		});
+		const names = await readdir(stateDirectory).catch(orNoNames);
 		const found = names.map((name): ListedSandbox | null => {
 			const id = join(stateDirectory, name);
 			const record = readRecord(id);
@@ -100,10 +104,44 @@ const listSandboxes = async (
 	}
 };
 
+/** The folder that all sandboxes of the driver share is no record. */
+const SHARED = '.shared';
+
+const surveySandboxes = async (
+	stateDirectory: string,
+	instance: string
+): Promise<Result<SurveyedSandbox[], WireError>> => {
+	const listed = await listSandboxes(stateDirectory, instance);
+	if (!listed.ok) return listed;
+	const running = new Map(listed.value.map(({ ref, running: runs }) => [ref.id, runs]));
+	try {
+		const names = await readdir(stateDirectory).catch(orNoNames);
+		const found = names
+			.filter((name) => name !== SHARED)
+			.map(async (name): Promise<SurveyedSandbox> => {
+				const id = join(stateDirectory, name);
+				const record = readRecord(id);
+				const sinceMs = (await lstat(id).catch(() => null))?.mtimeMs ?? null;
+				const isOurs = record === null ? isSessionId(name) : record.instance === instance;
+				if (!isOurs) return { name, owner: 'foreign', ref: null, running: false, sinceMs };
+				const labels = record ?? { instance, session: name, epoch: 0 };
+				const { session, epoch } = labels;
+				return {
+					...{ name, owner: record === null ? 'broken' : 'session', sinceMs },
+					ref: { kind: 'bubblewrap', id, labels: { instance, session, epoch } },
+					running: running.get(id) ?? false
+				};
+			});
+		return ok(await Promise.all(found));
+	} catch (error) {
+		return fail(asWireError(error));
+	}
+};
+
 export const createBubblewrapDriver = (options: BubblewrapDriverOptions): SandboxDriver => {
 	const stateDirectory = resolve(options.stateDirectory);
 	const bwrapPath = options.bwrapPath ?? findBubblewrap();
-	const facts = factsOnce(join(stateDirectory, '.shared'));
+	const facts = factsOnce(join(stateDirectory, SHARED));
 	const inTurn = createSessionTurns();
 	const context: BubblewrapContext = {
 		stateDirectory,
@@ -157,6 +195,7 @@ export const createBubblewrapDriver = (options: BubblewrapDriverOptions): Sandbo
 		runOnce: (spec, argv, stdio, signal) =>
 			withFacts((known) => runOnceInBubblewrap(known, spec, argv, stdio, signal)),
 		list: (instance) => listSandboxes(stateDirectory, instance),
+		survey: (instance) => surveySandboxes(stateDirectory, instance),
 		adopt: (ref) => Promise.resolve(adoptSandbox(context, ref)),
 		remove: (ref) => inTurn(ref.labels.session, () => removeSandbox(context, ref))
 	};

@@ -22,9 +22,17 @@ import type {
 	ListedSandbox,
 	RunningSandbox,
 	SandboxDriver,
-	SandboxRef
+	SandboxRef,
+	SurveyedSandbox
 } from './driver.ts';
-import { fromLabels, INSTANCE_LABEL, isOutdated, ONCE_LABEL, sameLabels } from './labels.ts';
+import {
+	containerName,
+	fromLabels,
+	INSTANCE_LABEL,
+	isOutdated,
+	ONCE_LABEL,
+	sameLabels
+} from './labels.ts';
 import { createSessionTurns } from './session-turns.ts';
 
 export interface DockerDriverOptions {
@@ -130,6 +138,28 @@ const listContainers = async (
 	return ok(listed);
 };
 
+const surveyContainers = async (
+	engine: DockerEngine,
+	instance: string
+): Promise<Result<SurveyedSandbox[], WireError>> => {
+	const answers = await Promise.all([
+		engine.list([`${INSTANCE_LABEL}=${instance}`]),
+		engine.listNamed(containerName(''))
+	]);
+	const found = new Map<string, SurveyedSandbox>();
+	for (const answer of answers) {
+		if (!answer.ok) return fail(engineError(answer.error));
+		for (const { id, name, labels, running, createdMs } of answer.value) {
+			const ours = fromLabels(labels);
+			const isOurs = ours?.instance === instance;
+			const owner = !isOurs ? 'foreign' : labels[ONCE_LABEL] === undefined ? 'session' : 'once';
+			const ref = isOurs ? refOf(id, ours) : null;
+			found.set(id, { name, owner, ref, running, sinceMs: createdMs || null });
+		}
+	}
+	return ok([...found.values()]);
+};
+
 const adoptContainer = async (
 	context: DockerContext,
 	ref: SandboxRef
@@ -168,6 +198,7 @@ export const makeDockerDriver = (
 			inTurn(spec.labels.session, () => startContainer(context, spec, signal).catch(unexpected)),
 		runOnce: (spec, argv, stdio, signal) => runOnceInDocker(context, spec, argv, stdio, signal),
 		list: (instance) => listContainers(engine, instance),
+		survey: (instance) => surveyContainers(engine, instance),
 		adopt: (ref) => adoptContainer(context, ref),
 		remove: (ref) => inTurn(ref.labels.session, () => removeContainer(context, ref))
 	};

@@ -39,8 +39,11 @@ export interface ContainerState {
 
 export interface ContainerSummary {
 	id: string;
+	/** Without the slash that the engine puts before it. */
+	name: string;
 	labels: Record<string, string>;
 	running: boolean;
+	createdMs: number;
 }
 
 export interface BuildOptions {
@@ -77,6 +80,8 @@ export interface DockerEngine {
 	logs(id: string, maxLines: number): Answer<Buffer>;
 	/** Every container that has all these labels (`key=value`), running or not. */
 	list(labels: readonly string[]): Answer<ContainerSummary[]>;
+	/** Every container whose name has this in it, whoever made it. */
+	listNamed(name: string): Answer<ContainerSummary[]>;
 	exec(id: string, options: object, signal: AbortSignal): Answer<Attached>;
 	/** Attaches to a container that is not started yet, starts it, and removes it at its end. */
 	runAttached(options: object, hasInput: boolean, signal: AbortSignal): Answer<Attached>;

@@ -10,7 +10,7 @@ import type { Duplex } from 'node:stream';
 import Docker from 'dockerode';
 import { z } from 'zod';
 import { fail, ok } from '#lib/domain/result.ts';
-import type { Answer, DockerEngine, EngineFailure } from './docker-engine.ts';
+import type { Answer, ContainerSummary, DockerEngine, EngineFailure } from './docker-engine.ts';
 import { ENGINE_TIMEOUT_MS } from './docker-engine.ts';
 import type { DockerDriverOptions } from './docker-driver.ts';
 import { makeDockerDriver } from './docker-driver.ts';
@@ -51,7 +51,15 @@ const timeOf = (text: string): number | null => {
 
 const eventSchema = z.object({ Action: z.string() });
 
-const listSchema = z.array(z.object({ Id: z.string(), Labels: labelsSchema, State: z.string() }));
+const listSchema = z.array(
+	z.object({
+		Id: z.string(),
+		Names: z.array(z.string()).nullish(),
+		Labels: labelsSchema,
+		State: z.string(),
+		Created: z.number().catch(0)
+	})
+);
 
 const waitSchema = z.object({ StatusCode: z.int() });
 
@@ -277,6 +285,22 @@ type ContainerCalls = Omit<
 	'facts' | 'imageLabels' | 'build' | 'exec' | 'runAttached'
 >;
 
+const listContainers = (
+	docker: Docker,
+	filters: Record<string, readonly string[]>
+): Answer<ContainerSummary[]> =>
+	call(async (abortSignal) => {
+		const query = { all: true, filters: JSON.stringify(filters), abortSignal };
+		const found: unknown = await docker.listContainers(query);
+		return listSchema.parse(found).map(({ Id, Names, Labels, State, Created }) => ({
+			id: Id,
+			name: Names?.[0]?.replace(/^\//, '') ?? Id.slice(0, 12),
+			labels: Labels,
+			running: State === 'running' || State === 'paused',
+			createdMs: Created * 1_000
+		}));
+	});
+
 /** What is asked about containers. */
 const containerCalls = (docker: Docker): ContainerCalls => {
 	const container = (id: string): Docker.Container => docker.getContainer(id);
@@ -339,14 +363,8 @@ const containerCalls = (docker: Docker): ContainerCalls => {
 				const streams = { follow: false as const, stdout: true, stderr: true, tail: maxLines };
 				return (await container(id).logs(withSignal(streams, abortSignal))) as unknown as Buffer;
 			}),
-		list: (labels) =>
-			call(async (abortSignal) => {
-				const filters = JSON.stringify({ label: labels });
-				const found: unknown = await docker.listContainers({ all: true, filters, abortSignal });
-				return listSchema.parse(found).map(({ Id, Labels, State }) => ({
-					...{ id: Id, labels: Labels, running: State === 'running' || State === 'paused' }
-				}));
-			})
+		list: (labels) => listContainers(docker, { label: labels }),
+		listNamed: (name) => listContainers(docker, { name: [name] })
 	};
 };
 
@@ -357,7 +375,14 @@ const unusable = (message: string): DockerEngine => {
 		...{ facts: answer, imageLabels: answer, build: answer, create: answer, start: answer },
 		...{ inspect: answer, happenings: answer, waitUntilStopped: answer, kill: answer },
 		unpause: answer,
-		...{ remove: answer, logs: answer, list: answer, exec: answer, runAttached: answer }
+		...{
+			remove: answer,
+			logs: answer,
+			list: answer,
+			listNamed: answer,
+			exec: answer,
+			runAttached: answer
+		}
 	};
 };
 

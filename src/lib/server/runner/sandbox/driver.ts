@@ -79,6 +79,22 @@ export interface ListedSandbox {
 	exit: SandboxExit | null;
 }
 
+/** What is there, ours or with a name like ours: for the inventory, which may find what `list` leaves out. */
+export interface SurveyedSandbox {
+	/** What a person would call it: the container's name, the record's folder. */
+	name: string;
+	/**
+	 * `session`: as `list` has it. `once`: of one `runOnce`. `broken`: ours, made only in part.
+	 * `foreign`: a name like ours without our label, or with another instance's.
+	 */
+	owner: 'session' | 'once' | 'broken' | 'foreign';
+	/** For `remove`; null when it is not ours. */
+	ref: SandboxRef | null;
+	running: boolean;
+	/** When it was made. */
+	sinceMs: number | null;
+}
+
 export interface DriverCheck {
 	/** Can a session be started now? */
 	available: boolean;
@@ -116,6 +132,8 @@ export interface SandboxDriver {
 	): Promise<Result<{ exitCode: number; stderr: string }, WireError>>;
 	/** Every sandbox with this instance's label, and no other. A failed listing is an error, never an empty list. */
 	list(instance: string): Promise<Result<ListedSandbox[], WireError>>;
+	/** Everything that is ours in any way, and what only looks so. A failure is an error, as in `list`. */
+	survey(instance: string): Promise<Result<SurveyedSandbox[], WireError>>;
 	/** Takes over a sandbox found by `list`. */
 	adopt(ref: SandboxRef): Promise<Result<RunningSandbox, WireError>>;
 	/** Removes it, running or not, with all it left. Safe when it is gone already. */
