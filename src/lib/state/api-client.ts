@@ -15,6 +15,8 @@ interface RequestOptions {
 	/** Makes a command exactly-once: the same key may be sent again after a lost answer. */
 	idempotencyKey?: string;
 	signal?: AbortSignal;
+	/** Statuses beside 2xx whose body is an answer and no error. */
+	accept?: readonly number[];
 }
 
 /** Told of each 401, so that the page can show the way to sign in. */
@@ -62,7 +64,7 @@ export const callApi = async <T>(path: string, options: RequestOptions = {}): Ap
 			})
 		);
 	}
-	if (!response.ok) {
+	if (!response.ok && !options.accept?.includes(response.status)) {
 		if (response.status === 401) {
 			const error = await errorOf(response);
 			if (error.code === 'unauthorized') onUnauthorized();

@@ -6,6 +6,7 @@ import type { About } from './about.ts';
 import { callApi, setUnauthorizedListener } from './api-client.ts';
 import { needsYou } from './attention.ts';
 import { Connection } from './connection.svelte.ts';
+import { HealthAttention } from './health-controller.svelte.ts';
 import { RepoList } from './repo-list.svelte.ts';
 import { isOpen } from './session-status.ts';
 import { Seen } from './seen.svelte.ts';
@@ -43,6 +44,7 @@ export class AppState {
 	readonly seen = new Seen();
 	readonly theme = new ThemeChoice();
 	readonly shell = new Shell();
+	readonly health = new HealthAttention();
 	about = $state.raw<About | null>(null);
 	signedOut = $state(false);
 	/** Set while the server is a standby: who leads instead. */
@@ -70,6 +72,7 @@ export class AppState {
 		const unfollow = this.list.follow(this.connection);
 		this.connection.start();
 		void this.#loadAbout();
+		const stopHealth = this.health.start();
 		const wake = (): void => {
 			if (!document.hidden) this.connection.wake();
 		};
@@ -82,6 +85,7 @@ export class AppState {
 			removeEventListener('online', wake);
 			removeEventListener('storage', stored);
 			unfollow();
+			stopHealth();
 			clearTimeout(this.#aboutTimer);
 			this.connection.stop();
 		};

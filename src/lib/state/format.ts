@@ -58,6 +58,19 @@ export const ordinal = (count: number): string => {
 	return `${count}${ending}`;
 };
 
+/** Such as `512 B`, `1.4 MB`, `12 GB`; powers of 1,000, as disks are sold. */
+export const bytesText = (bytes: number): string => {
+	const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+	let value = bytes;
+	let unit = 0;
+	while (value >= 999.5 && unit < units.length - 1) {
+		value /= 1000;
+		unit++;
+	}
+	const digits = unit === 0 || value >= 99.5 ? 0 : value >= 9.95 ? 0 : 1;
+	return `${value.toFixed(digits)} ${units[unit]}`;
+};
+
 /** `1 session`, `2 sessions`. */
 export const plural = (count: number, one: string, many = `${one}s`): string =>
 	`${count} ${count === 1 ? one : many}`;

@@ -4,6 +4,7 @@ export type ShortcutAction =
 	| 'palette'
 	| 'shortcuts'
 	| 'home'
+	| 'health'
 	| 'new-session'
 	| 'next-session'
 	| 'previous-session'
@@ -22,6 +23,7 @@ export const SHORTCUTS: { action: ShortcutAction; keys: string; text: string }[]
 	{ action: 'previous-session', keys: 'k', text: 'Previous session; in a repo, the previous row' },
 	{ action: 'select-row', keys: 'x', text: 'Select the row (in a repo)' },
 	{ action: 'home', keys: 'g h', text: 'Home: all repos' },
+	{ action: 'health', keys: 'g s', text: 'Health of the app' },
 	{ action: 'new-session', keys: 'n', text: 'New session' },
 	{ action: 'focus-input', keys: '/', text: 'Write: jump to the page’s text box' },
 	{ action: 'toggle-sidebar', keys: '[', text: 'Show or hide the sidebar' },
