@@ -137,11 +137,11 @@ it('goes on in mid-stream, loses nothing, and gets the commands that it knows', 
 	const commandId = randomUUID();
 	await after.log.command(
 		sessionId,
-		(state) => decide(state, { type: 'message', commandId, text: 'hi', from: 'person' }),
+		(state) => decide(state, { type: 'interrupt', commandId }),
 		{ id: commandId as CommandId, requestHash: '' }
 	);
 	expect(await second.hear(({ kind }) => kind === 'command')).toMatchObject({
-		command: { type: 'message', text: 'hi' }
+		command: { type: 'interrupt', commandId }
 	});
 	after.stop();
 });
