@@ -46,7 +46,7 @@ export class LightRunner {
 
 	private constructor(parts: Parts) {
 		this.#parts = parts;
-		const { env, outbox, commandLog, log, door } = parts;
+		const { env, outbox, commandLog, log } = parts;
 		this.#records = new RunnerRecords(outbox);
 		this.#ended = new Promise((resolve) => (this.end = resolve));
 		this.#connection = new Connection({

@@ -110,7 +110,6 @@ export class BackupWriter {
 	}
 }
 
-// eslint-disable-next-line @typescript-eslint/require-await -- an iterable is what is asked for
 async function* single(text: Buffer): AsyncGenerator<Buffer> {
 	yield text;
 }

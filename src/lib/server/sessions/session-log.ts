@@ -233,7 +233,7 @@ export class SessionLog {
 		const entries = await Promise.all(
 			[...this.#entries.values()].map((entry) => entry.catch(() => null))
 		);
-		await Promise.all(entries.map((entry) => entry?.queue));
+		for (const entry of entries) await entry?.queue;
 	}
 
 	/** Events after `after` as JSON texts with their seq, in order, at most `limit`. */

@@ -14,6 +14,9 @@ export interface Explored {
 	refused: string | null;
 }
 
+const trackedFiles = (count: number): string =>
+	count === 1 ? 'There is one tracked file.' : `There are ${count} tracked files.`;
+
 const INTRODUCTIONS = [
 	/^readme(\.|$)/i,
 	/^package\.json$/,
@@ -87,7 +90,7 @@ export function* explore(
 		files[0];
 	if (target === undefined) return { ...nothing, isGitRepo };
 	const [outcome] = yield reply([
-		say(`There are ${files.length} tracked files. \`${target}\` is the place to begin.\n`),
+		say(`${trackedFiles(files.length)} \`${target}\` is the place to begin.\n`),
 		call('Read', { file_path: absolutePath(scene, target) })
 	]);
 	if (wasRefused(outcome)) return { ...nothing, refused: outcome!.text };
