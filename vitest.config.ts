@@ -2,6 +2,7 @@
  * Two projects: `unit` runs in Node (also what needs git, PostgreSQL or a sandbox), `browser` runs
  * components in a real Chromium.
  */
+import { availableParallelism } from 'node:os';
 import { sveltekit } from '@sveltejs/kit/vite';
 import tailwindcss from '@tailwindcss/vite';
 import { playwright } from '@vitest/browser-playwright';
@@ -12,6 +13,8 @@ const executablePath = chromiumPath();
 
 export default defineConfig({
 	test: {
+		// Most of what takes long here waits for processes and engines, not for a processor.
+		maxWorkers: Math.max(2, availableParallelism() - 1),
 		projects: [
 			{
 				test: {

@@ -32,7 +32,7 @@ import { readAppVersion } from './project-root.ts';
 import type { DriverStatus, ImageBuild } from './runner/driver-choice.ts';
 import { createHub } from './sessions/hub.ts';
 import type { SessionService } from './sessions/session-service.ts';
-import { Traffic } from './traffic.ts';
+import { Traffic } from './api/traffic.ts';
 import { closeAllBrowsers, handleUpgrade, setWebSocketEdge } from './websocket/attach.ts';
 
 /** What the app is and stands on, for the pages. */
