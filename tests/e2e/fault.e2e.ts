@@ -39,7 +39,8 @@ test('nothing is lost, comes twice or out of order, whatever breaks', async () =
 });
 
 test('a full outbox holds the agent up, says so on the page, and loses nothing', async () => {
-	const session = await world.startLight({ rate: 1_000, chars: 10 });
+	// Quick enough to fill an outbox within a minute, slow enough for a page to look on.
+	const session = await world.startLight({ rate: 400, chars: 10 });
 	await world.untilRunning([session]);
 	const page = await PageViewer.open(world.app, session.id);
 	world.pages.push(page);
