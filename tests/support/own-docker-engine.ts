@@ -80,12 +80,20 @@ export const startOwnEngine = async (): Promise<OwnDockerEngine> => {
 		closeSync(log);
 		await until(() => docker('version').catch(() => null), 'the engine');
 	};
+	/** It outlives an engine that was killed, or stays as a zombie that the next one would wait for. */
+	const endContainerd = async (signal: NodeJS.Signals): Promise<void> => {
+		const pidFile = join(folder, 'exec', 'containerd', 'containerd.pid');
+		const pid = readPid(pidFile);
+		if (pid !== null) process.kill(pid, signal);
+		await rm(pidFile, { force: true });
+	};
 	const end = async (signal: NodeJS.Signals): Promise<void> => {
 		const ending = child;
 		if (!ending || ending.exitCode !== null || ending.signalCode !== null) return;
 		const gone = new Promise((resolve) => ending.once('exit', resolve));
 		ending.kill(signal);
 		await gone;
+		if (signal === 'SIGKILL') await endContainerd('SIGKILL');
 	};
 	await start();
 	await importImage(folder, dockerHost);
@@ -100,9 +108,7 @@ export const startOwnEngine = async (): Promise<OwnDockerEngine> => {
 			const ids = await docker('ps', '--all', '--quiet').catch(() => '');
 			if (ids !== '') await docker('rm', '--force', ...ids.split('\n')).catch(() => '');
 			await end('SIGTERM');
-			// Its containerd outlives an engine that was killed.
-			const pid = readPid(join(folder, 'exec', 'containerd', 'containerd.pid'));
-			if (pid !== null) process.kill(pid, 'SIGTERM');
+			await endContainerd('SIGTERM');
 			// An engine that was killed leaves its data folder mounted onto itself.
 			await run('umount', ['--lazy', '--recursive', join(folder, 'data')]).catch(() => undefined);
 			await rm(folder, { recursive: true, force: true, maxRetries: 5 });

@@ -9,8 +9,11 @@ import { exitOfCode } from './exit-code.ts';
 import { BOOT_LABEL } from './labels.ts';
 import { lastLines } from './log-lines.ts';
 
-/** A wait is never trusted longer: then the engine is asked anew. */
-const WAIT_MS = 15_000;
+/**
+ * A wait is never trusted longer: then the engine is asked anew. One that came back to its containers
+ * (live-restore) has been seen to leave a wait open over their end, which is told within 5 s.
+ */
+const WAIT_MS = 4_000;
 const FIRST_BACKOFF_MS = 250;
 const LAST_BACKOFF_MS = 5_000;
 const KILL_TIMEOUT_MS = 5_000;
