@@ -135,11 +135,10 @@ it('goes on in mid-stream, loses nothing, and gets the commands that it knows', 
 		records.map(({ type, payload }) => ({ type, payload }))
 	);
 	const commandId = randomUUID();
-	await after.log.command(
-		sessionId,
-		(state) => decide(state, { type: 'interrupt', commandId }),
-		{ id: commandId as CommandId, requestHash: '' }
-	);
+	await after.log.command(sessionId, (state) => decide(state, { type: 'interrupt', commandId }), {
+		id: commandId as CommandId,
+		requestHash: ''
+	});
 	expect(await second.hear(({ kind }) => kind === 'command')).toMatchObject({
 		command: { type: 'interrupt', commandId }
 	});
