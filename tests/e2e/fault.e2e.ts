@@ -4,7 +4,6 @@
  */
 import { expect, test } from '@playwright/test';
 import { CONTROLS, runControl } from '../fault/controls.ts';
-import { haltDatabase } from '../fault/faults.ts';
 import { breakSomething, killManager, startLoad } from '../fault/kills.ts';
 import { PageViewer } from '../fault/page-viewer.ts';
 import { World } from '../fault/world.ts';
@@ -36,24 +35,6 @@ test('nothing is lost, comes twice or out of order, whatever breaks', async () =
 	const { violations, events } = await world.check();
 	expect(violations, `seed ${SEED}`).toEqual([]);
 	expect(events).toBeGreaterThan(100);
-});
-
-test('a full outbox holds the agent up, says so on the page, and loses nothing', async () => {
-	// Quick enough to fill an outbox within a minute, slow enough for a page to look on.
-	const session = await world.startLight({ rate: 400, chars: 10 });
-	await world.untilRunning([session]);
-	const page = await PageViewer.open(world.app, session.id);
-	world.pages.push(page);
-	const thaw = await haltDatabase(world.app);
-	try {
-		await page.untilShown('The agent waits');
-	} finally {
-		thaw();
-	}
-	await page.untilShown('The agent waits', false);
-	const { violations, records } = await world.check([session]);
-	expect(violations, `seed ${SEED}`).toEqual([]);
-	expect(records).toBeGreaterThan(5_000);
 });
 
 for (const control of CONTROLS) {

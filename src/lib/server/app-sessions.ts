@@ -56,17 +56,24 @@ const GIT_IDENTITY = { name: 'Claude', email: 'noreply@anthropic.com' };
 
 const now = (): Date => new Date();
 
+/** A session that is gone holds no place in line, and counts no more. */
+const forgetRemoved = (hub: Hub, runQueue: RunQueue, onCounts: (repoId: RepoId) => void): void => {
+	hub.onList((signal) => {
+		if (signal.type !== 'session_removed') return;
+		runQueue.forget(signal.sessionId);
+		onCounts(signal.repoId);
+	});
+};
+
 export const createSessions = (options: AppSessionsOptions): AppSessions => {
-	const { config, db, hub, drivers, instance, observer, remoteFor } = options;
+	const { config, db, hub, drivers, instance, observer, remoteFor, onCounts } = options;
 	const { workspaceRoot } = config;
 	const runQueue: RunQueue = new RunQueue({
 		maxRunning: config.maxRunningSessions ?? defaultMaxRunning(availableParallelism(), totalmem()),
 		onAdmitted: (id) => reconciler.wake(id),
 		onMoved: (id) => void log.republish(id)
 	});
-	hub.onList((signal) => {
-		if (signal.type === 'session_removed') runQueue.forget(signal.sessionId);
-	});
+	forgetRemoved(hub, runQueue, onCounts);
 	const log: SessionLog = new SessionLog({
 		db,
 		hub,
@@ -134,7 +141,7 @@ export const createSessions = (options: AppSessionsOptions): AppSessions => {
 			nowMs: context.nowMs,
 			newId: randomUUID
 		}),
-		onCounts: options.onCounts
+		onCounts
 	});
 	const creation = new SessionCreation({
 		db,
