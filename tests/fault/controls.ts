@@ -30,8 +30,8 @@ const ackBeforeCommit: Control = {
 	finds: 'lost',
 	patches: [
 		[
-			'if (this.#isAbove(1)) this.#options.pause();',
-			'if (this.#isAbove(1)) this.#options.pause(); this.#options.onCommitted(records.at(-1).n);'
+			'if (this.#bytes > WAITING_MAX_BYTES) this.#options.pause();',
+			'this.#options.onCommitted(this.#options.read(frame).at(-1).n);'
 		]
 	],
 	stress: async (world) => {
