@@ -140,27 +140,19 @@ export class SessionGit {
 	async restoreWorktree(
 		repo: RepoRow,
 		worktreePath: string,
-		{ row, state }: SessionCell,
+		cell: SessionCell,
 		signal: AbortSignal
 	): Promise<Result<boolean, WireError>> {
-		const { git, identity } = this.#options;
-		const { branchName, baseBranch } = row;
-		const mirrorPath = this.mirror(repo);
-		const { baseCommit, headCommit } = state;
+		const { baseCommit } = cell.state;
 		if (baseCommit === null) return ok(false);
-		const heads: [ref: string, commit: string][] = [[`refs/base/${branchName}`, baseCommit]];
-		if (headCommit !== null) heads.push([`refs/heads/${branchName}`, headCommit]);
-		for (const [ref, commit] of heads) {
-			const kept = await restoreSessionRef(git, mirrorPath, ref, commit);
-			if (!kept.ok) return kept;
-			if (!kept.value) return ok(false);
-		}
-		const tip = await readRef(git, mirrorPath, `refs/heads/${branchName}`);
+		const base = await this.restoreBase(repo, cell);
+		if (!base.ok || !base.value) return base;
+		const branch = await this.restoreBranch(repo, cell);
+		if (!branch.ok || !branch.value) return branch;
+		const tip = await this.branchTip(repo, cell);
 		if (!tip.ok) return tip;
-		const made = await createWorktree(git, {
-			...{ mirrorPath, worktreePath, branchName, baseBranch, baseCommit, identity, signal },
-			...(tip.value === null ? {} : { tipCommit: tip.value })
-		});
+		const commits = { baseCommit, ...(tip.value === null ? {} : { tipCommit: tip.value }) };
+		const made = await this.createWorktree(repo, worktreePath, cell, commits, signal);
 		return made.ok ? ok(true) : made;
 	}
 
@@ -219,12 +211,6 @@ export class SessionGit {
 		if (state.headCommit === null) return ok(true);
 		const ref = `refs/heads/${row.branchName}`;
 		return restoreSessionRef(this.#options.git, this.mirror(repo), ref, state.headCommit);
-	}
-
-	async hasBranch(repo: RepoRow, { row }: SessionCell): Promise<Result<boolean, WireError>> {
-		const ref = `refs/heads/${row.branchName}`;
-		const tip = await readRef(this.#options.git, this.mirror(repo), ref);
-		return tip.ok ? ok(tip.value !== null) : tip;
 	}
 
 	/** Keeps the commit that the session began from again; false when the mirror does not have it. */

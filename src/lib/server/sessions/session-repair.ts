@@ -67,8 +67,8 @@ export const createSessionRepair = (
 		if (!kept.ok || kept.value) return kept.ok ? ok() : kept;
 		const problem = await collectCommits(context, cell, runtimeOf(sessionId), COLLECT_MS);
 		if (problem) return fail(problem);
-		const there = await git.hasBranch(repo, cell);
-		if (!there.ok || there.value) return there.ok ? ok() : there;
+		const tip = await git.branchTip(repo, cell);
+		if (!tip.ok || tip.value !== null) return tip.ok ? ok() : tip;
 		return fail(wireError('git_failed', 'The worktree does not have these commits either.'));
 	};
 
