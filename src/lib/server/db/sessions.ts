@@ -83,7 +83,8 @@ interface CountRow extends Record<string, unknown> {
 	count: number;
 }
 
-const noCounts = (): SessionCounts => ({
+/** Of a repo without sessions. */
+export const noCounts = (): SessionCounts => ({
 	starting: 0,
 	running: 0,
 	waiting: 0,

@@ -2,28 +2,12 @@
 import { statfs } from 'node:fs/promises';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { DriverKind } from '@agent-manager/protocol/session.ts';
+import type { SessionPulse } from '#lib/domain/session-pulse.ts';
 import type { RepoRow } from '#lib/server/db/repos.ts';
 import type { Git } from '#lib/server/git/exec.ts';
 import type { UpstreamDescription } from '#lib/server/model/upstream.ts';
 import type { DriverStatus } from '#lib/server/runner/driver-choice.ts';
 import { broken, fine, poor, type ComponentCheck, type Look } from './component-watch.ts';
-
-/** How the sessions' side is doing, as their manager sees it. */
-export interface Pulse {
-	/** Of the last look at all sessions. */
-	lookedAtMs: number | null;
-	lookMs: number | null;
-	problem: string | null;
-	/** Sessions whose last step failed and is tried again. */
-	retrying: number;
-	/** Sandboxes that run, and how many of them have a runner connected. */
-	sandboxes: number;
-	runners: number;
-	/** Records that wait for the database. */
-	intake: number;
-	/** Drivers that could not list their sandboxes. */
-	unlisted: readonly DriverKind[];
-}
 
 export interface ModelPulse {
 	answeredAtMs: number | null;
@@ -36,7 +20,7 @@ export interface ComponentParts {
 	ping: () => Promise<void>;
 	listRepos: () => Promise<RepoRow[]>;
 	drivers: () => Promise<DriverStatus[]>;
-	pulse: () => Pulse;
+	pulse: () => SessionPulse;
 	ingestLagMs: () => number | null;
 	model: () => Promise<UpstreamDescription & { label: string }>;
 	modelPulse: () => ModelPulse;

@@ -2,15 +2,7 @@
 import type { RepoId } from '@agent-manager/protocol/ids.ts';
 import type { Repo, RepoProgress, SessionCounts } from '@agent-manager/protocol/repo.ts';
 import type { RepoRow } from '#lib/server/db/repos.ts';
-
-export const NO_SESSIONS: SessionCounts = {
-	starting: 0,
-	running: 0,
-	waiting: 0,
-	error: 0,
-	total: 0,
-	archived: 0
-};
+import { noCounts } from '#lib/server/db/sessions.ts';
 
 export const toRepo = (
 	row: RepoRow,
@@ -30,5 +22,5 @@ export const toRepo = (
 	branches: row.branches,
 	fetchedAt: row.fetchedAt?.toISOString() ?? null,
 	createdAt: row.createdAt.toISOString(),
-	counts: counts ?? NO_SESSIONS
+	counts: counts ?? noCounts()
 });

@@ -124,15 +124,6 @@ export class SessionGit {
 		return readRef(this.#options.git, this.mirror(repo), ref);
 	}
 
-	/** Keeps the session's base in a mirror that was made anew. */
-	async pinBase(
-		repo: RepoRow,
-		{ row }: SessionCell,
-		baseCommit: string
-	): Promise<Result<void, WireError>> {
-		return pinBase(this.#options.git, this.mirror(repo), row.branchName, baseCommit);
-	}
-
 	/**
 	 * Makes the worktree of a session again that had one, at the last commit that came in. False when
 	 * the mirror has neither that commit nor the base: then there is nothing to make it from.

@@ -13,6 +13,7 @@ import { decide } from '#lib/domain/session-decisions.ts';
 import { isLive } from '#lib/domain/session-machine.ts';
 import { dueMessage } from '#lib/domain/message-queue.ts';
 import { areMarks } from '#lib/domain/session-marks.ts';
+import type { SessionPulse } from '#lib/domain/session-pulse.ts';
 import { listSessions, listUnfinishedSessions } from '#lib/server/db/sessions.ts';
 import type { ListedSandbox, SandboxDriver } from '#lib/server/runner/sandbox/driver.ts';
 import { ANSWER_LOOK_MS, LOST_MS, type AnswerWatch } from './answer-watch.ts';
@@ -36,24 +37,6 @@ export interface SessionManagerOptions {
 	answerWatch: AnswerWatch;
 	/** A repo's counts have changed. */
 	onCounts: (repoId: RepoId) => void;
-}
-
-/** How the sessions' side is doing. */
-export interface SessionPulse {
-	/** Of the last look at all sessions, by the wall clock. */
-	lookedAtMs: number | null;
-	lookMs: number | null;
-	/** Why that look failed. */
-	problem: string | null;
-	/** Sessions whose last step failed and is taken again. */
-	retrying: number;
-	/** Sandboxes that run, and how many of them have a runner connected. */
-	sandboxes: number;
-	runners: number;
-	/** Records that wait for the database. */
-	intake: number;
-	/** Drivers that could not list their sandboxes. */
-	unlisted: readonly DriverKind[];
 }
 
 const TIMER_MS = 5_000;
@@ -308,12 +291,11 @@ export class SessionManager {
 		const repo = await this.#context.findRepo(repoId);
 		const rows = await listSessions(this.#context.db, { repoId });
 		for (const cell of repo ? rows.map(toCell) : []) {
-			const { baseCommit } = cell.state;
-			if (!repo || baseCommit === null) continue;
+			if (!repo || cell.state.baseCommit === null) continue;
 			const { git, log, logger } = this.#context;
-			const pinned = await git.pinBase(repo, cell, baseCommit);
-			if (!pinned.ok) {
-				logger.warn({ error: pinned.error, sessionId: cell.id }, 'a base is not upstream any more');
+			const kept = await git.restoreBase(repo, cell);
+			if (!kept.ok || !kept.value) {
+				logger.warn({ kept, sessionId: cell.id }, 'a base is not upstream any more');
 			}
 			const runtime = this.#reconciler.runtime(cell.id);
 			await collectCommits(this.#context, cell, runtime, COLLECT_MS);
