@@ -24,24 +24,15 @@ import {
 	inventorySchema,
 	retentionSchema
 } from '../../packages/protocol/src/health.ts';
-import { TestApp, until } from '../support/app.ts';
-import { gitIn, tempFolder } from '../support/git-fixture.ts';
-import { atRest, ended, makeRepo } from '../support/lifecycle.ts';
+import { type TestApp, until } from '../support/app.ts';
+import { useAppWithRepo } from '../support/app-with-repo.ts';
+import { gitIn } from '../support/git-fixture.ts';
+import { atRest, ended } from '../support/lifecycle.ts';
 import { Scrape } from '../support/prometheus-text.ts';
 
 let app: TestApp;
 let repoId: string;
-const repo = tempFolder('repo');
-
-test.beforeAll(async () => {
-	makeRepo(repo.path);
-	app = await new TestApp({ SANDBOX_DRIVER: 'bubblewrap' }).start();
-	repoId = (await app.addRepo(repo.path)).id;
-});
-test.afterAll(async () => {
-	await app.remove();
-	repo.remove();
-});
+useAppWithRepo((it) => ({ app, repoId } = it));
 
 const look = async (): Promise<Inventory> =>
 	inventorySchema.parse((await app.api('POST', '/api/health/look')).body);
@@ -162,7 +153,7 @@ test('finds what is gone, what is nobody’s and what was left, and mends what c
 	const folders = { worktree: join(app.workspace, 'worktrees', session.id), stray };
 	const hour = new Date(Date.now() - 2 * 60 * 60_000);
 	// A ghost, an orphan, leftovers of two kinds, and things of somebody else.
-	renameSync(folders.worktree, `${repo.path}-moved`);
+	renameSync(folders.worktree, join(app.home, 'moved'));
 	mkdirSync(join(app.workspace, 'sessions', stray));
 	mkdirSync(join(app.workspace, 'worktrees', `.${stray}.new`));
 	execFileSync('touch', [

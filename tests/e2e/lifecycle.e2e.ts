@@ -4,13 +4,13 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import type { Session } from '../../packages/protocol/src/session.ts';
-import { TestApp, until } from '../support/app.ts';
-import { gitIn, tempFolder } from '../support/git-fixture.ts';
+import { type TestApp, until } from '../support/app.ts';
+import { useAppWithRepo } from '../support/app-with-repo.ts';
+import { gitIn } from '../support/git-fixture.ts';
 import {
 	atRest,
 	ended,
 	initPid,
-	makeRepo,
 	processesIn,
 	untilSandboxesFit,
 	Viewer,
@@ -19,17 +19,7 @@ import {
 
 let app: TestApp;
 let repoId: string;
-const repo = tempFolder('repo');
-
-test.beforeAll(async () => {
-	makeRepo(repo.path);
-	app = await new TestApp({ SANDBOX_DRIVER: 'bubblewrap' }).start();
-	repoId = (await app.addRepo(repo.path)).id;
-});
-test.afterAll(async () => {
-	await app.remove();
-	repo.remove();
-});
+useAppWithRepo((it) => ({ app, repoId } = it));
 
 const mirror = (): string => {
 	const folder = join(app.workspace, 'repos', 'local');

@@ -1,23 +1,13 @@
 /** Messages that the agent has not got yet: changed and taken back, over a killed manager, with the real agent. */
 import { expect, test } from '@playwright/test';
 import type { Session } from '../../packages/protocol/src/session.ts';
-import { TestApp } from '../support/app.ts';
-import { tempFolder } from '../support/git-fixture.ts';
-import { atRest, ended, makeRepo, violations } from '../support/lifecycle.ts';
+import type { TestApp } from '../support/app.ts';
+import { useAppWithRepo } from '../support/app-with-repo.ts';
+import { atRest, ended, violations } from '../support/lifecycle.ts';
 
 let app: TestApp;
 let repoId: string;
-const repo = tempFolder('repo');
-
-test.beforeAll(async () => {
-	makeRepo(repo.path);
-	app = await new TestApp({ SANDBOX_DRIVER: 'bubblewrap' }).start();
-	repoId = (await app.addRepo(repo.path)).id;
-});
-test.afterAll(async () => {
-	await app.remove();
-	repo.remove();
-});
+useAppWithRepo((it) => ({ app, repoId } = it));
 
 const path = ({ id }: Session, messageId = ''): string =>
 	`/api/sessions/${id}/messages${messageId && `/${messageId}`}`;

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import type { ExitCause, Session } from '../../packages/protocol/src/session.ts';
 import { EXIT_CAUSE_WORDS } from '../../src/lib/domain/exit-causes.ts';
-import { TestApp, until } from '../support/app.ts';
-import { gitIn, tempFolder } from '../support/git-fixture.ts';
+import { type TestApp, until } from '../support/app.ts';
+import { useAppWithRepo } from '../support/app-with-repo.ts';
+import { gitIn } from '../support/git-fixture.ts';
 import {
 	atRest,
 	initPid,
-	makeRepo,
 	processesIn,
 	untilSandboxesFit,
 	violations
@@ -19,17 +19,7 @@ test.describe.configure({ timeout: 300_000 });
 
 let app: TestApp;
 let repoId: string;
-const repo = tempFolder('repo');
-
-test.beforeAll(async () => {
-	makeRepo(repo.path);
-	app = await new TestApp({ SANDBOX_DRIVER: 'bubblewrap' }).start();
-	repoId = (await app.addRepo(repo.path)).id;
-});
-test.afterAll(async () => {
-	await app.remove();
-	repo.remove();
-});
+useAppWithRepo((it) => ({ app, repoId } = it));
 
 const post = (session: Session, command: string, body?: object) =>
 	app.api('POST', `/api/sessions/${session.id}/${command}`, body);

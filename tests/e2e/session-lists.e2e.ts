@@ -1,23 +1,13 @@
 /** What a person does with many sessions on the repo's page, and with messages that wait, in a real browser. */
 import { expect, test, type Page } from '@playwright/test';
 import type { Session } from '../../packages/protocol/src/session.ts';
-import { TestApp } from '../support/app.ts';
-import { tempFolder } from '../support/git-fixture.ts';
-import { atRest, ended, makeRepo } from '../support/lifecycle.ts';
+import type { TestApp } from '../support/app.ts';
+import { useAppWithRepo } from '../support/app-with-repo.ts';
+import { atRest, ended } from '../support/lifecycle.ts';
 
 let app: TestApp;
 let repoId: string;
-const repo = tempFolder('repo');
-
-test.beforeAll(async () => {
-	makeRepo(repo.path);
-	app = await new TestApp({ SANDBOX_DRIVER: 'bubblewrap' }).start();
-	repoId = (await app.addRepo(repo.path)).id;
-});
-test.afterAll(async () => {
-	await app.remove();
-	repo.remove();
-});
+useAppWithRepo((it) => ({ app, repoId } = it));
 
 const stopped = async (title: string): Promise<Session> => {
 	const session = await app.startSession(repoId, `${title}\n\n[[demo: text text="${title}"]]`);
