@@ -170,11 +170,9 @@ const plantLinks = async ({ app, prey }: Stage, id: string): Promise<void> => {
 	const message = bash(`PREY=${prey.path} sh hostile-links.sh`);
 	expect((await app.api('POST', `/api/sessions/${id}/messages`, { message })).status).toBe(202);
 	const folder = join(app.workspace, 'sessions', id);
-	await until(
-		async () => lstatSync(join(folder, 'claude')).isSymbolicLink() && 'there',
-		'the planted links'
-	);
-	expect(lstatSync(join(folder, 'outbox')).isSymbolicLink()).toBe(true);
+	const isLink = (name: string): boolean =>
+		lstatSync(join(folder, name), { throwIfNoEntry: false })?.isSymbolicLink() === true;
+	await until(async () => isLink('claude') && isLink('outbox'), 'the planted links');
 	await app.api('POST', `/api/sessions/${id}/stop`);
 	await app.sessionWhere(id, ended, 'the stop');
 	expect((await app.api('POST', `/api/sessions/${id}/resume`)).status).toBe(202);

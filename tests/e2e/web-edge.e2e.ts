@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import WebSocket from 'ws';
 import { ENVELOPE_VERSION } from '../../packages/protocol/src/protocol-version.ts';
+import { PLAIN_COMMANDS } from '../../src/lib/domain/plain-command.ts';
 import { OPERATIONS } from '../../src/lib/server/api/openapi.ts';
 import { TestApp, until } from '../support/app.ts';
 import { gitIn, tempFolder, writeFiles } from '../support/git-fixture.ts';
@@ -58,9 +59,7 @@ test('the routes that exist are the ones that are described', () => {
 		.map((name) => `/api/${name.replace(/\/?\+server\.ts$/, '')}`.replaceAll(/\[(\w+)\]/g, '{$1}'))
 		.flatMap((path) =>
 			path.includes('[command=')
-				? ['interrupt', 'stop', 'resume', 'retry', 'finish', 'sleep', 'purge'].map((command) =>
-						path.replace(/\[command=\w+\]/, command)
-					)
+				? PLAIN_COMMANDS.map((command) => path.replace(/\[command=\w+\]/, command))
 				: [path]
 		);
 	expect(routes.sort()).toEqual(Object.keys(OPERATIONS).sort());
