@@ -95,7 +95,8 @@ export class RecordIntake {
 		let acked: number | null = null;
 		for (let at = 0; at < batch.records.length; at += BATCH_MAX_RECORDS) {
 			const writing = ingest(batch.records.slice(at, at + BATCH_MAX_RECORDS));
-			this.#readAhead(2);
+			// Later, when the write has left: what is read first would hold it up.
+			setImmediate(() => this.#readAhead(2));
 			const result = await writing;
 			if ('fenced' in result || 'expectedN' in result) {
 				// What follows has the same hole: the runner sends it all again.
