@@ -25,6 +25,8 @@ export const sampleSession = (over: Partial<Session> = {}): Session => ({
 	baseCommit: null,
 	headCommit: null,
 	commitCount: 0,
+	pushedCommit: null,
+	gitAction: null,
 	model: null,
 	permissionMode: 'full',
 	driver: 'bubblewrap',

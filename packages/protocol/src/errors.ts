@@ -43,6 +43,11 @@ export const errorCodeSchema = z.enum([
 	'prompt_invalid',
 	'decision_not_pending',
 	'message_not_queued',
+	'nothing_to_do',
+	'push_refused',
+	'push_rejected',
+	'merge_conflict',
+	'worktree_not_ready',
 	// what a session stands on
 	'sandbox_unavailable',
 	'sandbox_image_missing',

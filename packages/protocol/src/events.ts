@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { seqSchema } from './ids.ts';
 import { jsonObjectSchema, timestampSchema } from './json.ts';
+import { gitActionRequestSchema } from './changes.ts';
 import { wireErrorSchema } from './errors.ts';
 import {
 	driverKindSchema,
@@ -112,6 +113,16 @@ export const managerEventSchemas = {
 		commitCount: z.int(),
 		/** False when the branch was rewritten. */
 		fastForward: z.boolean()
+	}),
+	/** A commit, a push or an update was asked for. */
+	'git.requested': z.object({ commandId: z.string(), request: gitActionRequestSchema }),
+	'git.ended': z.object({
+		commandId: z.string(),
+		error: wireErrorSchema.nullable(),
+		/** What the session builds on from now, when the newest base was brought in. */
+		baseCommit: z.string().nullable(),
+		/** What was pushed. */
+		pushedCommit: z.string().nullable()
 	}),
 	'commits.collect_failed': z.object({ error: wireErrorSchema }),
 	/** The turn's commits are in the mirror (or could not be fetched): now a person may look. */

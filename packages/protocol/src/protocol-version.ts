@@ -14,6 +14,7 @@ export const ENVELOPE_VERSION = 1;
  *    A runner says that its outbox is full (`held_up`), and a session shows it (`heldUp`).
  *    Sessions are pinned, archived, renamed (`pinnedAt`, `archivedAt`), wait in line (`queuePosition`), and
  *    keep messages that can be edited and removed (`queued`).
+ *    Commits, pushes and updates from base are asked for and shown (`gitAction`, `pushedCommit`).
  */
 export const PROTOCOL_VERSION = 2;
 

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { gitActionSchema } from './changes.ts';
 import { wireErrorSchema } from './errors.ts';
 import { repoIdSchema, seqSchema, sessionIdSchema } from './ids.ts';
 import { timestampSchema } from './json.ts';
@@ -139,6 +140,10 @@ export const sessionSchema = z.object({
 	headCommit: z.string().nullable(),
 	/** Commits on the branch that its base does not have. */
 	commitCount: z.int(),
+	/** The commit that the last push brought to the server; null before the first. */
+	pushedCommit: z.string().nullable(),
+	/** The newest commit, push or update that was asked for. */
+	gitAction: gitActionSchema.nullable(),
 	model: z.string().nullable(),
 	permissionMode: permissionModeSchema,
 	driver: driverKindSchema.nullable(),

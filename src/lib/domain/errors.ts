@@ -87,6 +87,15 @@ export const ERROR_TABLE: Record<ErrorCode, ErrorRow> = {
 	prompt_invalid: row(400, 'warning', 'Write a prompt of at most 1 MiB.'),
 	decision_not_pending: row(409, 'info', 'It was answered already, or the turn has ended.'),
 	message_not_queued: row(409, 'info', 'The agent has it already, or it was removed.'),
+	nothing_to_do: row(409, 'info'),
+	push_refused: row(403, 'warning', 'Open a pull request, or merge the branch in your own clone.'),
+	push_rejected: row(
+		409,
+		'warning',
+		'Look at the branch on the server, then decide which one to keep.'
+	),
+	merge_conflict: row(409, 'warning', 'Let the agent solve it, or take the update back.'),
+	worktree_not_ready: row(409, 'warning', 'Let the agent bring its worktree in order first.'),
 	sandbox_unavailable: row(503, 'error', 'Run `npm run doctor`: it says what is missing.'),
 	sandbox_image_missing: row(503, 'error', 'Build it with `npm run build:image`.'),
 	sandbox_start_failed: row(500, 'error', 'Retry; if it fails again, run `npm run doctor`.'),

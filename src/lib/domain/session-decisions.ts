@@ -8,6 +8,7 @@ import type { MessageFrom } from '@agent-manager/protocol/session.ts';
 import type { JsonObject } from '@agent-manager/protocol/json.ts';
 import type { RunnerCommand } from '@agent-manager/protocol/runner-frames.ts';
 import { wireError } from './errors.ts';
+import { decideGit, type GitCommand } from './git-action.ts';
 import { fail, ok, type Result } from './result.ts';
 import { isLive } from './session-machine.ts';
 import { decideQueued, finishWaits, goesAtOnce, type QueueCommand } from './message-queue.ts';
@@ -41,7 +42,8 @@ export type SessionCommand =
 	| { type: 'sleep'; afterSeconds: number }
 	| { type: 'purge' }
 	| SessionMark
-	| QueueCommand;
+	| QueueCommand
+	| GitCommand;
 
 export interface Decision {
 	events: ManagerEvent[];
@@ -187,7 +189,8 @@ const deciders: { [T in SessionCommand['type']]: Decide<T> } = {
 	archive: mark,
 	unarchive: mark,
 	edit: decideQueued,
-	remove: decideQueued
+	remove: decideQueued,
+	git: decideGit
 };
 
 export const decide = (state: SessionState, command: SessionCommand): Result<Decision, WireError> =>

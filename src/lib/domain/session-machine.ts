@@ -175,6 +175,19 @@ const managerFolds: ManagerFolds = {
 		headCommit: head,
 		commitCount
 	}),
+	'git.requested': (state, { commandId, request }) => ({
+		...state,
+		gitAction: { commandId, request, status: 'running', error: null }
+	}),
+	'git.ended': (state, { commandId, error, baseCommit, pushedCommit }) => {
+		if (state.gitAction?.commandId !== commandId) return state;
+		return {
+			...state,
+			baseCommit: baseCommit ?? state.baseCommit,
+			pushedCommit: pushedCommit ?? state.pushedCommit,
+			gitAction: { ...state.gitAction, status: error ? 'failed' : 'done', error }
+		};
+	},
 	'session.settled': (state) => {
 		const settled = { ...state, settling: false };
 		const mayRest = settled.openTurn === null && settled.queued.length === 0 && settled.runnerUp;
@@ -222,6 +235,7 @@ const runnerFolds: RunnerFolds = {
 		const begun = {
 			...state,
 			turns: state.turns + 1,
+			turnCommit: state.headCommit ?? state.baseCommit,
 			queued: withoutQueued(state, commandId).queued
 		};
 		// Said late, of a session that has ended: it is counted and does not come to life again.

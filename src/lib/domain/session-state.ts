@@ -2,6 +2,7 @@
  * What a session is, folded from its events: the projection stored with the session's row and kept
  * by the browser alike. Plain JSON.
  */
+import type { GitAction } from '@agent-manager/protocol/changes.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type {
 	DriverKind,
@@ -60,6 +61,10 @@ export interface SessionState {
 	baseCommit: string | null;
 	headCommit: string | null;
 	commitCount: number;
+	/** Where the branch stood when the newest turn began. */
+	turnCommit: string | null;
+	pushedCommit: string | null;
+	gitAction: GitAction | null;
 	turns: number;
 	usage: SessionUsage;
 	/** Cumulative cost as the agent last said it; it goes on over a resume of the conversation. */
@@ -112,6 +117,9 @@ export const initialSessionState = (): SessionState => ({
 	baseCommit: null,
 	headCommit: null,
 	commitCount: 0,
+	turnCommit: null,
+	pushedCommit: null,
+	gitAction: null,
 	turns: 0,
 	usage: { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0, costUsd: 0 },
 	agentCostUsd: 0,

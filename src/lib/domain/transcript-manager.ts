@@ -76,6 +76,16 @@ const foldCommits: Fold<'commits.collected'> = (state, payload, event) => {
 	);
 };
 
+const foldGitEnded: Fold<'git.ended'> = (state, payload, event) => {
+	const { error, baseCommit, pushedCommit } = payload;
+	if (error) addError(state, event, 'warning', error);
+	else if (pushedCommit !== null) {
+		addDivider(state, event, `Pushed ${cleanLine(pushedCommit, 12)}`);
+	} else if (baseCommit !== null) {
+		addDivider(state, event, `Updated from the base at ${cleanLine(baseCommit, 12)}`);
+	}
+};
+
 const folds: { [T in ManagerEventType]: Fold<T> | null } = {
 	'session.created': (state) => {
 		// The log's beginning: what was spent before it is known.
@@ -117,6 +127,8 @@ const folds: { [T in ManagerEventType]: Fold<T> | null } = {
 	'request.decided': (state, { requestId, decision, message }) =>
 		settleRequest(state, requestId, decision === 'allow' ? 'allowed' : 'denied', message),
 	'commits.collected': foldCommits,
+	'git.requested': null,
+	'git.ended': foldGitEnded,
 	'commits.collect_failed': (state, { error }, event) => addError(state, event, 'warning', error),
 	'session.settled': null,
 	'session.limit_reached': (state, { error }, event) => addError(state, event, 'warning', error),

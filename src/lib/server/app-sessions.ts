@@ -17,6 +17,7 @@ import type { Hub } from './sessions/hub.ts';
 import { Reconciler } from './sessions/reconciler.ts';
 import type { SessionContext, SessionDoor } from './sessions/session-context.ts';
 import { RunQueue } from './sessions/run-queue.ts';
+import { SessionChanges } from './sessions/session-changes.ts';
 import { SessionCreation } from './sessions/session-creation.ts';
 import { SessionGit } from './sessions/session-git.ts';
 import { SessionLog } from './sessions/session-log.ts';
@@ -152,11 +153,12 @@ export const createSessions = (options: AppSessionsOptions): AppSessions => {
 		isBranchFree: (repo, branch) => git.isBranchFree(repo, branch),
 		onCreated: (row) => manager.created(log.adopt(row))
 	});
+	const changes = new SessionChanges(context, options.git);
 	const isAtWork = (id: SessionId): boolean => reconciler.isAtWork(id);
 	return {
 		log,
 		manager,
-		service: new SessionService({ db, log, creation, newId: randomUUID }),
+		service: new SessionService({ db, log, creation, changes, newId: randomUUID }),
 		repair: createSessionRepair(context, isAtWork, (id) => reconciler.runtime(id)),
 		isAtWork,
 		startsWaiting: () => runQueue.length + startSlots.waiting

@@ -3,6 +3,14 @@
  * holds it against the routes that exist.
  */
 import { z } from 'zod';
+import {
+	changeScopeSchema,
+	changesSchema,
+	commitRequestSchema,
+	fileDiffSchema,
+	pushRequestSchema,
+	updateRequestSchema
+} from '@agent-manager/protocol/changes.ts';
 import { errorBodySchema, errorCodeSchema } from '@agent-manager/protocol/errors.ts';
 import {
 	freeSpaceAnswerSchema,
@@ -51,6 +59,11 @@ interface Operation {
 
 type Method = 'get' | 'post' | 'patch' | 'delete';
 
+const scopeParameter = {
+	description:
+		'base: all commits of the session; turn: those since the newest turn began; uncommitted: the worktree.',
+	schema: { type: 'string', enum: changeScopeSchema.options, default: 'base' }
+};
 const whole = { type: 'integer', minimum: 0 };
 const command = (summary: string, body?: z.ZodType): Operation => ({
 	summary,
@@ -162,6 +175,38 @@ export const OPERATIONS: Record<string, Partial<Record<Method, Operation>>> = {
 		post: command('Take a session that is not live out of the lists; all of it is kept.')
 	},
 	'/api/sessions/{id}/unarchive': { post: command('Bring it back into the lists.') },
+	'/api/sessions/{id}/changes': {
+		get: {
+			summary: 'Files that the session has changed.',
+			query: { scope: scopeParameter },
+			status: 200,
+			answer: changesSchema
+		}
+	},
+	'/api/sessions/{id}/changes/file': {
+		get: {
+			summary: 'The diff of one file.',
+			query: {
+				scope: scopeParameter,
+				path: { description: 'As the list has it.', schema: { type: 'string' } },
+				oldPath: { description: 'Of a renamed file.', schema: { type: 'string' } }
+			},
+			status: 200,
+			answer: fileDiffSchema
+		}
+	},
+	'/api/sessions/{id}/commit': {
+		post: command('Commit all that is not committed.', commitRequestSchema)
+	},
+	'/api/sessions/{id}/push': {
+		post: command(
+			'Push the session’s branch, never the default one. How it ends shows in gitAction.',
+			pushRequestSchema
+		)
+	},
+	'/api/sessions/{id}/update': {
+		post: command('Bring the newest base into the branch, in the worktree.', updateRequestSchema)
+	},
 	'/api/sessions/{id}/events': {
 		get: {
 			summary: 'A page of the event log, in order. Without after and before: the newest.',

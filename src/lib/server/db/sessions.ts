@@ -18,7 +18,7 @@ export const findSession = async (db: Database, id: SessionId): Promise<SessionR
 	return row ?? null;
 };
 
-/** Live ones, and ones that an end or a purge is on its way for; newest first. */
+/** Live ones, and ones that an end, a purge or a git action is on its way for; newest first. */
 export const listUnfinishedSessions = (db: Database): Promise<SessionRow[]> =>
 	db
 		.select()
@@ -26,7 +26,8 @@ export const listUnfinishedSessions = (db: Database): Promise<SessionRow[]> =>
 		.where(
 			or(
 				inArray(sessions.status, ['starting', 'running', 'waiting']),
-				sql`${sessions.state}->>'ending' is not null`
+				sql`${sessions.state}->>'ending' is not null`,
+				sql`${sessions.state}->'gitAction'->>'status' = 'running'`
 			)
 		)
 		.orderBy(desc(sessions.createdAt), asc(sessions.id));

@@ -12,11 +12,13 @@ import { collectCommits } from '#lib/server/git/collect.ts';
 import type { Git } from '#lib/server/git/exec.ts';
 import { resolveBase } from '#lib/server/git/base-commit.ts';
 import { mirrorExists, readRef } from '#lib/server/git/mirror.ts';
+import { pushBranch } from '#lib/server/git/push.ts';
 import { branchExists, pinBase, saveRefs } from '#lib/server/git/refs.ts';
 import type { Remote } from '#lib/server/git/remote.ts';
 import { restoreSessionRef } from '#lib/server/git/session-refs.ts';
 import { createWorktree, removeWorktree, type GitIdentity } from '#lib/server/git/worktree.ts';
 import type { RunOnceSpec, SandboxDriver } from '#lib/server/runner/sandbox/driver.ts';
+import { cappedOutput } from './capped-output.ts';
 import type { SessionCell } from './session-view.ts';
 
 export interface SessionGitOptions {
@@ -33,6 +35,23 @@ export interface ResolvedBase {
 	commit: string;
 	/** null when it is fresh; else how old what we have is. */
 	ageSeconds: number | null;
+}
+
+export interface WorktreeProgram {
+	worktreePath: string;
+	argv: readonly string[];
+	/** It may change the worktree. */
+	writable: boolean;
+	/** It is ended when it has said more. */
+	maxBytes: number;
+}
+
+export interface WorktreeAnswer {
+	exitCode: number;
+	output: string;
+	stderr: string;
+	/** It had more to say than was wanted. */
+	isCut: boolean;
 }
 
 /** The driver could not even begin: nothing has been printed. */
@@ -74,14 +93,17 @@ export class SessionGit {
 		return taken.ok && !taken.value;
 	}
 
+	/** `timeoutMs`: how long upstream may take; what it does not answer in time is told by the age. */
 	async resolveBase(
 		repo: RepoRow,
 		branch: string,
-		signal: AbortSignal
+		signal: AbortSignal,
+		timeoutMs?: number
 	): Promise<Result<ResolvedBase, WireError>> {
 		const { git, remoteFor, now } = this.#options;
 		const remote = await remoteFor(repo);
-		const base = await resolveBase(git, { mirrorPath: this.mirror(repo), remote, branch, signal });
+		const mirrorPath = this.mirror(repo);
+		const base = await resolveBase(git, { mirrorPath, remote, branch, timeoutMs, signal });
 		if (!base.ok) return base;
 		const { commit, fresh } = base.value;
 		const fetchedAt = repo.fetchedAt?.getTime() ?? repo.createdAt.getTime();
@@ -172,6 +194,53 @@ export class SessionGit {
 		if (!collected.ok) return collected;
 		const { head, commitCount, fastForward } = collected.value;
 		return ok(head === null ? null : { head, commitCount, fastForward });
+	}
+
+	/** What a program says over the session's worktree, in a throw-away sandbox. */
+	async runInWorktree(
+		repo: RepoRow,
+		{ id, state }: SessionCell,
+		program: WorktreeProgram,
+		signal: AbortSignal
+	): Promise<Result<WorktreeAnswer, WireError>> {
+		const output = cappedOutput(program.maxBytes);
+		const spec: RunOnceSpec = {
+			labels: { instance: this.#options.instance, session: id, epoch: Math.max(1, state.epoch) },
+			worktreePath: program.worktreePath,
+			mirrorObjectsPath: this.mirrorObjects(repo),
+			...(program.writable ? { writable: true } : {})
+		};
+		const stop = AbortSignal.any([signal, output.full]);
+		const ran = await this.#runOnce(state.driver, spec, program.argv, output.stream, stop);
+		if (output.full.aborted)
+			return ok({ exitCode: 0, output: output.text(), stderr: '', isCut: true });
+		if (!ran.ok) return ran;
+		const { exitCode, stderr } = ran.value;
+		return ok({ exitCode, output: output.text(), stderr, isCut: false });
+	}
+
+	/** Fast-forward, or over the one commit that `overwrite` names. */
+	async push(
+		repo: RepoRow,
+		{ row }: SessionCell,
+		commit: string,
+		overwrite: string | null,
+		signal: AbortSignal
+	): Promise<Result<void, WireError>> {
+		const { git, remoteFor } = this.#options;
+		const remote = await remoteFor(repo);
+		const mirrorPath = this.mirror(repo);
+		const { branchName } = row;
+		return pushBranch(git, { mirrorPath, remote, branchName, commit, overwrite, signal });
+	}
+
+	/** The session builds on another commit from now on, which the mirror has to keep. */
+	async keepBase(
+		repo: RepoRow,
+		{ row }: SessionCell,
+		commit: string
+	): Promise<Result<void, WireError>> {
+		return pinBase(this.#options.git, this.mirror(repo), row.branchName, commit);
 	}
 
 	/** By the session's own driver; while its engine is away, by any other: the worktree is the same. */

@@ -18,6 +18,7 @@ import { listSessions, listUnfinishedSessions } from '#lib/server/db/sessions.ts
 import type { ListedSandbox, SandboxDriver } from '#lib/server/runner/sandbox/driver.ts';
 import { ANSWER_LOOK_MS, LOST_MS, type AnswerWatch } from './answer-watch.ts';
 import { COLLECT_MS, collectCommits } from './collect-commits.ts';
+import { GitActions } from './git-actions.ts';
 import type { IdleWatch } from './idle-watch.ts';
 import { MessageHandover } from './message-handover.ts';
 import type { Reconciler } from './reconciler.ts';
@@ -53,6 +54,7 @@ export class SessionManager {
 	readonly #idleWatch: IdleWatch;
 	readonly #answerWatch: AnswerWatch;
 	readonly #handover: MessageHandover;
+	readonly #gitActions: GitActions;
 	readonly #onCounts: (repoId: RepoId) => void;
 	/** Drivers whose last listing failed: nothing is concluded about their sandboxes. */
 	readonly #unlisted = new Set<DriverKind>();
@@ -79,6 +81,10 @@ export class SessionManager {
 			onFailure: (sessionId, cause) =>
 				logger.warn({ err: cause, sessionId }, 'a message was not handed over')
 		});
+		this.#gitActions = new GitActions({
+			context,
+			collect: (cell) => collectCommits(context, cell, reconciler.runtime(cell.id), COLLECT_MS)
+		});
 		reconciler.setUnknown(({ state }) => state.driver !== null && this.#unlisted.has(state.driver));
 	}
 
@@ -90,6 +96,7 @@ export class SessionManager {
 		for (const cell of unfinished) {
 			this.#reconciler.wake(cell.id);
 			this.#handover.look(cell.id);
+			this.#gitActions.look(cell);
 		}
 		this.#timer = setInterval(() => {
 			this.#looking ??= this.#look().finally(() => (this.#looking = null));
@@ -106,7 +113,7 @@ export class SessionManager {
 		for (const { connection } of this.#reconciler.runtimes()) {
 			connection?.close(RUNNER_CLOSE.goingAway, 'the app is going away');
 		}
-		await this.#handover.idle();
+		await Promise.all([this.#handover.idle(), this.#gitActions.stop()]);
 		await this.#reconciler.stop();
 	}
 
@@ -141,6 +148,7 @@ export class SessionManager {
 		if (state.archivedAt !== before.archivedAt) this.#onCounts(cell.repoId);
 		this.#context.runQueue.see(cell.id, state);
 		if (dueMessage(state)) this.#handover.look(cell.id);
+		this.#gitActions.look(cell);
 		if (areMarks(events)) return;
 		const runtime = this.#reconciler.runtime(cell.id);
 		runtime.lastActivityMs = this.#context.nowMs();
@@ -311,6 +319,7 @@ export class SessionManager {
 		this.#reconciler.wake(cell.id);
 		const runtime = this.#reconciler.runtime(cell.id);
 		this.#handover.look(cell.id);
+		this.#gitActions.look(cell);
 		try {
 			const { sandbox } = runtime;
 			const isUp = sandbox !== null && sandbox.exit === null && !sandbox.stopping;

@@ -3,6 +3,7 @@
  * with its receipt and answered; making it so is the reconciler's.
  */
 import { createHash } from 'node:crypto';
+import type { GitActionRequest } from '@agent-manager/protocol/changes.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { CommandId, RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import type { JsonObject } from '@agent-manager/protocol/json.ts';
@@ -30,6 +31,7 @@ import { listSessions, type SessionFilter } from '#lib/server/db/sessions.ts';
 import { storableValue } from '#lib/server/db/storable-json.ts';
 import { readBefore } from '#lib/server/db/transcript-boundaries.ts';
 import { toCell, type SessionCell } from './session-view.ts';
+import type { SessionChanges } from './session-changes.ts';
 import type { SessionCreation } from './session-creation.ts';
 import type { CommandRequest, SessionLog } from './session-log.ts';
 
@@ -47,6 +49,7 @@ export interface SessionServiceOptions {
 	db: Database;
 	log: SessionLog;
 	creation: SessionCreation;
+	changes: SessionChanges;
 	newId: () => string;
 }
 
@@ -69,9 +72,12 @@ const isTooDeep = (value: unknown, depth = 0): boolean =>
 	(depth >= INPUT_MAX_DEPTH || Object.values(value).some((child) => isTooDeep(child, depth + 1)));
 
 export class SessionService {
+	/** What a session has changed: lists and diffs. */
+	readonly changes: SessionChanges;
 	readonly #options: SessionServiceOptions;
 
 	constructor(options: SessionServiceOptions) {
+		this.changes = options.changes;
 		this.#options = options;
 	}
 
@@ -123,6 +129,15 @@ export class SessionService {
 			if (type === 'sleep') return { type, afterSeconds: 0 };
 			return type === 'archive' ? { type, by: 'person' } : { type, commandId };
 		});
+	}
+
+	/** A commit, a push or an update from base; how it ends shows in the session. */
+	git(sessionId: SessionId, request: GitActionRequest, key?: CommandId): Answered {
+		return this.#command(sessionId, { ...request }, `git ${request.kind}`, key, (commandId) => ({
+			type: 'git',
+			commandId,
+			request: storableValue(request)
+		}));
 	}
 
 	rename(sessionId: SessionId, { title }: Rename, key?: CommandId): Answered {

@@ -54,6 +54,8 @@ export const toSession = (
 	baseCommit: state.baseCommit,
 	headCommit: state.headCommit,
 	commitCount: state.commitCount,
+	pushedCommit: state.pushedCommit,
+	gitAction: state.gitAction,
 	model: row.model,
 	permissionMode: row.permissionMode,
 	driver: state.driver,

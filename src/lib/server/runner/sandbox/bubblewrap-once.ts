@@ -62,7 +62,7 @@ export const runOnceInBubblewrap = async (
 	const leaf = await makeLeaf(facts.cgroups, `once-${randomUUID()}`, ONCE_LIMITS);
 	const inside = bubblewrapArguments(
 		facts.host,
-		[{ path: spec.mirrorObjectsPath }, { path: spec.worktreePath }],
+		[{ path: spec.mirrorObjectsPath }, { path: spec.worktreePath, writable: spec.writable }],
 		{
 			workingDirectory: spec.worktreePath,
 			temporaryBytes: ONCE_LIMITS.memoryBytes,

@@ -96,7 +96,7 @@ export const onceContainer = (
 		...hardened(ONCE_LIMITS),
 		LogConfig: { Type: 'none', Config: {} },
 		AutoRemove: true,
-		Mounts: [bind(spec.mirrorObjectsPath, false), bind(spec.worktreePath, false)]
+		Mounts: [bind(spec.mirrorObjectsPath, false), bind(spec.worktreePath, spec.writable ?? false)]
 	}
 });
 

@@ -41,7 +41,13 @@ export interface SandboxSpec {
 }
 
 /** A spec for `runOnce`: no door, and everything read-only. */
-export type RunOnceSpec = Pick<SandboxSpec, 'labels' | 'worktreePath' | 'mirrorObjectsPath'>;
+export interface RunOnceSpec extends Pick<
+	SandboxSpec,
+	'labels' | 'worktreePath' | 'mirrorObjectsPath'
+> {
+	/** The worktree may be written: for what a person asks to be done in it. */
+	writable?: true;
+}
 
 /** Handle of a sandbox that the driver can find again after a restart of the manager. */
 export interface SandboxRef {
@@ -120,8 +126,8 @@ export interface SandboxDriver {
 	 */
 	start(spec: SandboxSpec, signal: AbortSignal): Promise<Result<RunningSandbox, WireError>>;
 	/**
-	 * Runs one program to its end against the session's worktree, without network, with the worktree and
-	 * objects read-only, as the worktree's owner. Works whether a sandbox runs or not. `stdout` gets its
+	 * Runs one program to its end against the session's worktree, without network, with the objects and,
+	 * unless the spec says otherwise, the worktree read-only, as the worktree's owner. Works whether a sandbox runs or not. `stdout` gets its
 	 * output as it comes. Resolves to the exit code and the last 8 KiB of stderr.
 	 */
 	runOnce(

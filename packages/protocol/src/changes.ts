@@ -1,0 +1,114 @@
+import * as z from 'zod';
+import { wireErrorSchema } from './errors.ts';
+
+/**
+ * What to compare. `base`: all commits of the session against the commit they build on; `turn`: what was
+ * committed since the newest turn began; `uncommitted`: the worktree against its newest commit.
+ */
+export const changeScopeSchema = z.enum(['base', 'turn', 'uncommitted']);
+export type ChangeScope = z.infer<typeof changeScopeSchema>;
+
+export const changedFileSchema = z.object({
+	/** Relative to the repo's root. Bytes that are no UTF-8 are replaced. */
+	path: z.string(),
+	/** Where a renamed or copied file was before. */
+	oldPath: z.string().nullable(),
+	status: z.enum(['added', 'modified', 'deleted', 'renamed', 'copied', 'retyped', 'conflicted']),
+	/** Lines; null for a file that is not compared by lines: binary, or too large. */
+	added: z.int().nullable(),
+	removed: z.int().nullable(),
+	/** What it is now, or was if it is deleted. */
+	kind: z.enum(['file', 'link', 'submodule'])
+});
+export type ChangedFile = z.infer<typeof changedFileSchema>;
+
+/** Answer of `GET /api/sessions/{id}/changes`. */
+export const changesSchema = z.object({
+	scope: changeScopeSchema,
+	/** Whole commit ids; null where there is nothing to compare yet. */
+	from: z.string().nullable(),
+	/** Null also for the worktree, which is no commit. */
+	to: z.string().nullable(),
+	/** Sorted by path, at most 10,000. */
+	files: z.array(changedFileSchema),
+	/** How many files differ, those that are left out included. */
+	fileCount: z.int(),
+	added: z.int(),
+	removed: z.int()
+});
+export type Changes = z.infer<typeof changesSchema>;
+
+/** Answer of `GET /api/sessions/{id}/changes/file`. */
+export const fileDiffSchema = z.object({
+	/** The hunks of a unified diff, from the first `@@` on; empty when only name or mode changed. */
+	hunks: z.string(),
+	/** Why there are none to show. */
+	omitted: z.enum(['binary', 'too_large']).nullable()
+});
+export type FileDiff = z.infer<typeof fileDiffSchema>;
+
+const PATH_MAX_LENGTH = 4096;
+
+/** A path inside of a tree: nothing that leads out of it. */
+export const treePathSchema = z
+	.string()
+	.min(1)
+	.max(PATH_MAX_LENGTH)
+	.refine(
+		(path) => !path.includes('\0') && !path.split('/').some((part) => part === '..' || part === ''),
+		'is not a path inside of the repo'
+	);
+
+/** Query of `GET /api/sessions/{id}/changes`. */
+export const changesQuerySchema = z.strictObject({ scope: changeScopeSchema.default('base') });
+
+/** Query of `GET /api/sessions/{id}/changes/file`. */
+export const fileDiffQuerySchema = z.strictObject({
+	scope: changeScopeSchema.default('base'),
+	path: treePathSchema,
+	/** Of a renamed file. */
+	oldPath: treePathSchema.optional()
+});
+
+const commitIdSchema = z.string().regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/, 'is not a commit id');
+
+/** `POST /api/sessions/{id}/commit`: all that is not committed. */
+export const commitRequestSchema = z.strictObject({
+	message: z
+		.string()
+		.max(65_536)
+		.refine((text) => text.trim().length > 0, 'must not be empty')
+		.refine((text) => !text.includes('\0'), 'must not have a NUL')
+});
+
+/** `POST /api/sessions/{id}/push`. */
+export const pushRequestSchema = z.strictObject({
+	/**
+	 * Overwrites the branch on the server, if it is still at this commit: the one that a rejected push has
+	 * named in `details.remoteCommit`. Left out, only a fast-forward is taken.
+	 */
+	overwrite: commitIdSchema.optional()
+});
+
+/** `POST /api/sessions/{id}/update`: brings the newest base in; `abort` takes an unfinished update back. */
+export const updateRequestSchema = z.strictObject({
+	strategy: z.enum(['merge', 'rebase', 'abort'])
+});
+
+/** What a git action was asked to do. */
+export const gitActionRequestSchema = z.discriminatedUnion('kind', [
+	z.object({ kind: z.literal('commit'), message: z.string() }),
+	z.object({ kind: z.literal('push'), overwrite: z.string().nullable() }),
+	z.object({ kind: z.literal('update'), strategy: updateRequestSchema.shape.strategy })
+]);
+export type GitActionRequest = z.infer<typeof gitActionRequestSchema>;
+
+/** The newest git action of a session. */
+export const gitActionSchema = z.object({
+	commandId: z.string(),
+	request: gitActionRequestSchema,
+	status: z.enum(['running', 'done', 'failed']),
+	/** Why it failed. `details.conflicts` has the files of a `merge_conflict`. */
+	error: wireErrorSchema.nullable()
+});
+export type GitAction = z.infer<typeof gitActionSchema>;

@@ -1,0 +1,127 @@
+/**
+ * What a session has changed, for its page: commits out of the mirror, the worktree through a sandbox.
+ * The host's git reads no worktree.
+ */
+import { existsSync } from 'node:fs';
+import pLimit from 'p-limit';
+import type { Changes, ChangeScope, FileDiff } from '@agent-manager/protocol/changes.ts';
+import type { WireError } from '@agent-manager/protocol/errors.ts';
+import type { SessionId } from '@agent-manager/protocol/ids.ts';
+import { wireError } from '#lib/domain/errors.ts';
+import { fail, ok, type Result } from '#lib/domain/result.ts';
+import type { RepoRow } from '#lib/server/db/repos.ts';
+import {
+	changedBetween,
+	changedInWorktree,
+	fileDiffBetween,
+	fileDiffInWorktree,
+	mergeBase,
+	type Compared,
+	type FilePaths,
+	type Worktree
+} from '#lib/server/git/changes.ts';
+import type { Git } from '#lib/server/git/exec.ts';
+import type { SessionContext } from './session-context.ts';
+import { sessionPaths } from './session-paths.ts';
+import type { SessionCell } from './session-view.ts';
+
+const LOOK_MS = 30_000;
+/** Each look into a worktree is a sandbox of its own. */
+const LOOKS_AT_ONCE = 2;
+
+type Needs = Pick<SessionContext, 'log' | 'git' | 'findRepo' | 'workspaceRoot'>;
+
+interface Subject {
+	repo: RepoRow;
+	cell: SessionCell;
+}
+
+export class SessionChanges {
+	readonly #context: Needs;
+	readonly #git: Git;
+	readonly #inTurn = pLimit(LOOKS_AT_ONCE);
+
+	constructor(context: Needs, git: Git) {
+		this.#context = context;
+		this.#git = git;
+	}
+
+	async list(sessionId: SessionId, scope: ChangeScope): Promise<Result<Changes, WireError>> {
+		const subject = await this.#subject(sessionId);
+		if (!subject.ok) return subject;
+		const nothing = { files: [], fileCount: 0, added: 0, removed: 0 };
+		if (scope === 'uncommitted') {
+			const worktree = this.#worktree(subject.value);
+			if (!worktree) return ok({ scope, from: null, to: null, ...nothing });
+			const changed = await this.#inTurn(() => changedInWorktree(worktree));
+			if (!changed.ok) return changed;
+			const { head, ...files } = changed.value;
+			return ok({ scope, from: head, to: null, ...files });
+		}
+		const compared = await this.#compared(subject.value, scope);
+		if (!compared.ok) return compared;
+		if (!compared.value) return ok({ scope, from: null, to: null, ...nothing });
+		const { from, to } = compared.value;
+		const changed = await changedBetween(this.#git, compared.value);
+		return changed.ok ? ok({ scope, from, to, ...changed.value }) : changed;
+	}
+
+	async file(
+		sessionId: SessionId,
+		scope: ChangeScope,
+		file: FilePaths
+	): Promise<Result<FileDiff, WireError>> {
+		const subject = await this.#subject(sessionId);
+		if (!subject.ok) return subject;
+		const nothing: FileDiff = { hunks: '', omitted: null };
+		if (scope === 'uncommitted') {
+			const worktree = this.#worktree(subject.value);
+			return worktree ? this.#inTurn(() => fileDiffInWorktree(worktree, file)) : ok(nothing);
+		}
+		const compared = await this.#compared(subject.value, scope);
+		if (!compared.ok) return compared;
+		return compared.value ? fileDiffBetween(this.#git, compared.value, file) : ok(nothing);
+	}
+
+	async #subject(sessionId: SessionId): Promise<Result<Subject, WireError>> {
+		const cell = await this.#context.log.find(sessionId);
+		const repo = cell && (await this.#context.findRepo(cell.repoId));
+		return cell && repo
+			? ok({ repo, cell })
+			: fail(wireError('session_not_found', 'There is no session with this id.'));
+	}
+
+	/** Null while the branch has no commits of its own. */
+	async #compared(
+		{ repo, cell }: Subject,
+		scope: 'base' | 'turn'
+	): Promise<Result<Compared | null, WireError>> {
+		const { baseCommit, headCommit, turnCommit } = cell.state;
+		if (baseCommit === null || headCommit === null) return ok(null);
+		const mirrorPath = this.#context.git.mirror(repo);
+		const compared = { mirrorPath, from: turnCommit ?? baseCommit, to: headCommit };
+		if (scope === 'turn') return ok(compared);
+		// An update that is under way has moved the base on, and the branch not yet.
+		const common = await mergeBase(this.#git, { ...compared, from: baseCommit });
+		return common.ok ? ok({ ...compared, from: common.value ?? baseCommit }) : common;
+	}
+
+	/** Null while there is none. */
+	#worktree({ repo, cell }: Subject): Worktree | null {
+		const { git, workspaceRoot } = this.#context;
+		const path = sessionPaths(workspaceRoot, cell.id).worktree;
+		if (cell.state.baseCommit === null || !existsSync(path)) return null;
+		const read: Worktree['read'] = async (argv, maxBytes) => {
+			const signal = AbortSignal.timeout(LOOK_MS);
+			const program = { worktreePath: path, argv, maxBytes, writable: false };
+			const ran = await git.runInWorktree(repo, cell, program, signal);
+			if (!ran.ok && signal.aborted) {
+				return fail(wireError('git_timeout', 'The worktree could not be read in time.'));
+			}
+			if (!ran.ok || ran.value.exitCode === 0) return ran;
+			const why = `git in the sandbox ended with ${ran.value.exitCode}.`;
+			return fail(wireError('git_failed', `The worktree could not be read: ${why}`));
+		};
+		return { path, read };
+	}
+}
