@@ -12,6 +12,7 @@ import type { RepoService } from '#lib/server/repos/repo-service.ts';
 import { createHub, type Hub } from '#lib/server/sessions/hub.ts';
 import { Partials } from '#lib/server/sessions/partials.ts';
 import type { SessionCreation } from '#lib/server/sessions/session-creation.ts';
+import type { SessionChanges } from '#lib/server/sessions/session-changes.ts';
 import { SessionLog } from '#lib/server/sessions/session-log.ts';
 import { SessionService } from '#lib/server/sessions/session-service.ts';
 import { BrowserConnection } from '#lib/server/websocket/browser-connection.ts';
@@ -55,6 +56,7 @@ beforeEach(async () => {
 			db,
 			log,
 			creation: null as unknown as SessionCreation,
+			changes: null as unknown as SessionChanges,
 			newId: randomUUID
 		}),
 		repos: null as unknown as RepoService,

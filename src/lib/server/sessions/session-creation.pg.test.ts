@@ -9,6 +9,7 @@ import { testDatabase, type TestDatabase } from '../../../../tests/support/postg
 import { createHub } from './hub.ts';
 import { SessionCreation, titleOf } from './session-creation.ts';
 import { SessionLog } from './session-log.ts';
+import type { SessionChanges } from './session-changes.ts';
 import { SessionService } from './session-service.ts';
 
 let database: TestDatabase;
@@ -126,7 +127,8 @@ describe('texts that PostgreSQL can’t hold', () => {
 			queuePosition: () => null,
 			onCommit: () => {}
 		});
-		const service = new SessionService({ db, log, creation, newId: randomUUID });
+		const changes = null as unknown as SessionChanges;
+		const service = new SessionService({ db, log, creation, changes, newId: randomUUID });
 		const odd = 'a\u0000b \ud800 c';
 		const request = startSessionSchema.parse({ goalPrompt: odd, additionalInstructions: odd });
 		expect((await service.start(repoId, request)).ok).toBe(true);

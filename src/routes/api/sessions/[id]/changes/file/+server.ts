@@ -9,5 +9,8 @@ export const GET: RequestHandler = async ({ locals, params, url }) => {
 	const query = readQuery(url, fileDiffQuerySchema);
 	if (!query.ok) return refuse(query.error);
 	const { scope, ...file } = query.value;
-	return answerResult(await locals.app.sessions.changes.file(id.value, scope, file), (diff) => diff);
+	return answerResult(
+		await locals.app.sessions.changes.file(id.value, scope, file),
+		(diff) => diff
+	);
 };
