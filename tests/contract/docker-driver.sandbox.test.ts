@@ -12,7 +12,7 @@ import pino from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ok } from '#lib/domain/result.ts';
 import { buildImage, imageSources } from '#lib/server/runner/image-build.ts';
-import { connectDocker, createDockerDriver } from '#lib/server/runner/sandbox/docker.ts';
+import { connectDocker, createDockerDriver } from '#lib/server/runner/sandbox/docker-connection.ts';
 import type { SandboxDriver } from '#lib/server/runner/sandbox/driver.ts';
 import { containerName, IMAGE_LABEL, SOURCES_LABEL } from '#lib/server/runner/sandbox/labels.ts';
 import { sandboxOwner } from '#lib/server/runner/sandbox/sandbox-owner.ts';

@@ -1,7 +1,7 @@
 /** Why containers end, told by a real engine that is killed, restarted and frozen itself. */
 import pino from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { connectDocker, createDockerDriver } from '#lib/server/runner/sandbox/docker.ts';
+import { connectDocker, createDockerDriver } from '#lib/server/runner/sandbox/docker-connection.ts';
 import type { RunningSandbox, SandboxDriver } from '#lib/server/runner/sandbox/driver.ts';
 import { makeSandboxFixture, type SandboxFixture } from '../support/sandbox-fixture.ts';
 import {

@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import pino from 'pino';
 import { createBubblewrapDriver } from '#lib/server/runner/sandbox/bubblewrap.ts';
 import { findBubblewrap } from '#lib/server/runner/sandbox/bubblewrap-host.ts';
-import { connectDocker, createDockerDriver } from '#lib/server/runner/sandbox/docker.ts';
+import { connectDocker, createDockerDriver } from '#lib/server/runner/sandbox/docker-connection.ts';
 import type { SandboxDriver, SandboxRef } from '#lib/server/runner/sandbox/driver.ts';
 import { ensureDockerEngine, ensureSandboxImage } from './docker-engine.mjs';
 import type { SandboxFixture } from './sandbox-fixture.ts';

@@ -9,7 +9,7 @@ import { findProjectRoot } from './project-root.ts';
 import { createDrivers, type Drivers } from './runner/driver-choice.ts';
 import { buildImage, imageSources } from './runner/image-build.ts';
 import { createBubblewrapDriver } from './runner/sandbox/bubblewrap.ts';
-import { connectDocker, createDockerDriver } from './runner/sandbox/docker.ts';
+import { connectDocker, createDockerDriver } from './runner/sandbox/docker-connection.ts';
 
 export interface AppSandboxesOptions {
 	config: Config;

@@ -2,38 +2,29 @@
  * The composition root: reads the configuration, starts the database, makes every part and ties them
  * together, and takes them apart again. Imported by `hooks.server.ts` and entries only.
  */
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Cookies } from '@sveltejs/kit';
-import type { RepoId } from '@agent-manager/protocol/ids.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import type { Result } from '#lib/domain/result.ts';
 import { createCredentials, loadSecret, type Credentials } from './access/credentials.ts';
-import { keepFiles } from './access/keep-files.ts';
 import { readInstance } from './access/instance.ts';
 import { originPolicy, type OriginPolicy } from './access/origin-policy.ts';
-import { startDatabase, type AppDatabase } from './app-database.ts';
-import { createAppDoor, type AppDoor, type ModelDescription } from './app-door.ts';
-import { createAppHealth, type AppHealth } from './app-health.ts';
-import { createAppRepos, type AppRepos } from './app-repos.ts';
-import { createSandboxes } from './app-sandboxes.ts';
-import { createSessions, type AppSessions } from './app-sessions.ts';
-import { createGuards } from './app-guards.ts';
+import { startDatabase } from './app-database.ts';
+import type { ModelDescription } from './app-door.ts';
+import type { AppHealth } from './app-health.ts';
+import type { AppRepos } from './app-repos.ts';
 import { notLeader, type Standby } from './app-standby.ts';
-import { stopApp } from './app-stop.ts';
 import type { Config } from './config.ts';
 import { formatConfigProblems, loadProcessConfig } from './config-process.ts';
 import { isDiskFull, isTransient } from './db/connection-errors.ts';
 import { throughOutages, type OutageOptions } from './db/outage.ts';
-import { createGit, type Git } from './git/exec.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { readAppVersion } from './project-root.ts';
 import type { DriverStatus, ImageBuild } from './runner/driver-choice.ts';
-import { createHub } from './sessions/hub.ts';
 import type { SessionService } from './sessions/session-service.ts';
 import { Traffic } from './api/traffic.ts';
-import { closeAllBrowsers, handleUpgrade, setWebSocketEdge } from './websocket/attach.ts';
+import { handleUpgrade, setWebSocketEdge } from './websocket/attach.ts';
 
 /** What the app is and stands on, for the pages. */
 export interface About {
@@ -122,86 +113,6 @@ const readListening = (config: Config): Listening => {
 	return known ?? { host, port, origin: `http://${host}:${port}` };
 };
 
-interface Parts {
-	stopKeeping: () => void;
-	database: AppDatabase;
-	git: Git;
-	repos: AppRepos;
-	sessions: AppSessions;
-	door: AppDoor;
-	drivers: ReturnType<typeof createSandboxes>;
-	health: AppHealth;
-}
-
-const createParts = async (
-	config: Config,
-	logger: Logger,
-	database: AppDatabase,
-	instance: string
-) => {
-	const { db } = database;
-	const hub = createHub();
-	const secret = await loadSecret(config.workspaceRoot, 'secret');
-	const guards = createGuards(database.confirmLease);
-	const git = guards.git(createGit());
-	const health = createAppHealth({
-		...{ config, db, git, hub, logger, instance },
-		confirmLease: database.confirmLease,
-		parts: () => ({ drivers, door, repos, sessions })
-	});
-	const { observer } = health;
-	const late = { sessions: (): AppSessions => sessions };
-	const drivers = createSandboxes({ config, logger, guards, onChange: () => undefined });
-	const door: AppDoor = createAppDoor({ config, db, logger, guards, observer, ...late });
-	const repos = createAppRepos({ config, db, git, hub, logger, ...late });
-	const sessions: AppSessions = createSessions({
-		config,
-		db,
-		hub,
-		drivers,
-		logger,
-		instance,
-		secret,
-		git,
-		observer,
-		door: door.door,
-		remoteFor: repos.remoteFor,
-		onCounts: (repoId: RepoId) => repos.publish(repoId)
-	});
-	const stopKeeping = keepFiles(
-		[
-			{ path: join(config.workspaceRoot, 'instance'), text: `${instance}\n`, mode: 0o644 },
-			{ path: join(config.workspaceRoot, 'secret'), text: `${secret}\n`, mode: 0o600 }
-		],
-		logger
-	);
-	const parts: Parts = { stopKeeping, database, git, repos, sessions, door, drivers, health };
-	return { hub, parts };
-};
-
-const stopParts = (
-	{ stopKeeping, database, sessions, door, repos, health }: Parts,
-	traffic: Traffic,
-	logger: Logger
-): Promise<void> => {
-	stopKeeping();
-	return stopApp({
-		logger,
-		closeTraffic: () => traffic.close(),
-		closeViewers: () => {
-			setWebSocketEdge({ refusal: wireError('shutting_down', 'The app is ending.') });
-			closeAllBrowsers();
-		},
-		stopSessions: async () => {
-			await Promise.all([health.service.stop(), sessions.manager.stop()]);
-		},
-		stopRepos: () => repos.service.stop(),
-		writesSettled: () => sessions.log.settled(),
-		closeDoor: () => door.door.closeAll(),
-		stopDatabase: () => database.stop()
-	});
-};
-
 const announce = (config: Config, token: string | null, { origin }: Listening): void => {
 	const link = token === null ? origin : `${origin}/sign-in?token=${token}`;
 	say(`\n  Agent Manager is ready:  ${link}\n`);
@@ -245,6 +156,7 @@ const start = async ({ onStandby, signal }: StartOptions): Promise<App> => {
 	const listening = readListening(config);
 	const policy = originPolicy(listening.host, listening.port, config.allowedOrigins);
 	const instance = await readInstance(config.workspaceRoot);
+	const loadingParts = import('./app-parts.ts');
 	let endEffects = (): void => undefined;
 	const database = orStop(
 		await startDatabase({
@@ -266,6 +178,7 @@ const start = async ({ onStandby, signal }: StartOptions): Promise<App> => {
 		})
 	);
 	const token = config.auth === 'none' ? null : await loadSecret(config.workspaceRoot, 'token');
+	const { createParts, stopParts } = await loadingParts;
 	const { hub, parts } = await createParts(config, logger, database, instance);
 	const { sessions, repos, drivers, door, health, git } = parts;
 	endEffects = () => git.endAll();

@@ -1,20 +1,10 @@
-/**
- * The docker driver: any engine from 20.10, found through DOCKER_HOST or in the usual places. This is
- * the only file that knows dockerode; everything that the engine answers is parsed here.
- */
-import { Agent } from 'node:http';
-import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+/** What we ask of any engine from 20.10, through dockerode; everything that it answers is parsed here. */
 import type { Duplex } from 'node:stream';
-import Docker from 'dockerode';
+import type Docker from 'dockerode';
 import { z } from 'zod';
 import { fail, ok } from '#lib/domain/result.ts';
 import type { Answer, ContainerSummary, DockerEngine, EngineFailure } from './docker-engine.ts';
 import { ENGINE_TIMEOUT_MS } from './docker-engine.ts';
-import type { DockerDriverOptions } from './docker-driver.ts';
-import { makeDockerDriver } from './docker-driver.ts';
-import type { SandboxDriver } from './driver.ts';
 
 const labelsSchema = z
 	.record(z.string(), z.string())
@@ -111,29 +101,6 @@ const call = async <T>(
 		clearTimeout(timer);
 		signal?.removeEventListener('abort', abort);
 	}
-};
-
-/** The sockets of a system engine, of Docker Desktop and of a rootless engine, in that order. */
-const usualSocket = (): string | undefined => {
-	const uid = process.getuid?.() ?? 0;
-	return [
-		'/var/run/docker.sock',
-		join(homedir(), '.docker/run/docker.sock'),
-		`/run/user/${uid}/docker.sock`
-	].find((path) => existsSync(path));
-};
-
-/** DOCKER_HOST and the variables for TLS are read by dockerode itself. */
-const connectOptions = (
-	dockerHost: string | undefined
-): Docker.DockerOptions & { agent?: Agent } => {
-	const host = dockerHost ?? process.env.DOCKER_HOST;
-	if (host?.startsWith('unix://')) {
-		return { socketPath: host.slice('unix://'.length), agent: new Agent({ keepAlive: false }) };
-	}
-	if (host !== undefined && host !== '') return {};
-	const socketPath = usualSocket();
-	return socketPath === undefined ? {} : { socketPath, agent: new Agent({ keepAlive: false }) };
 };
 
 /** What dockerode's types leave out: every call takes options, and an `abortSignal` in them. */
@@ -368,44 +335,10 @@ const containerCalls = (docker: Docker): ContainerCalls => {
 	};
 };
 
-/** An engine that can't even be addressed: every call says why. */
-const unusable = (message: string): DockerEngine => {
-	const answer = (): Answer<never> => Promise.resolve(fail({ kind: 'unreachable', message }));
-	return {
-		...{ facts: answer, imageLabels: answer, build: answer, create: answer, start: answer },
-		...{ inspect: answer, happenings: answer, waitUntilStopped: answer, kill: answer },
-		unpause: answer,
-		...{
-			remove: answer,
-			logs: answer,
-			list: answer,
-			listNamed: answer,
-			exec: answer,
-			runAttached: answer
-		}
-	};
-};
-
-/**
- * A connection to the engine that `dockerHost` names, else DOCKER_HOST, else the usual sockets. Nothing
- * is asked yet; an address that is none, or a certificate that can't be read, shows with the first call.
- */
-export const connectDocker = (dockerHost?: string): DockerEngine => {
-	try {
-		const docker = new Docker(connectOptions(dockerHost));
-		return {
-			...engineCalls(docker),
-			...containerCalls(docker),
-			exec: (id, options, signal) => attachExec(docker, id, options, signal),
-			runAttached: (options, hasInput, signal) => attachRun(docker, options, hasInput, signal)
-		};
-	} catch (error) {
-		const why = error instanceof Error ? error.message : String(error);
-		return unusable(`DOCKER_HOST can't be used: ${why}`);
-	}
-};
-
-/** The docker driver over an engine; connects as `connectDocker` does when none is given. */
-export const createDockerDriver = (
-	options: DockerDriverOptions & { engine?: DockerEngine }
-): SandboxDriver => makeDockerDriver(options.engine ?? connectDocker(), options);
+/** What is asked of an engine, over a connection to it. */
+export const engineOver = (docker: Docker): DockerEngine => ({
+	...engineCalls(docker),
+	...containerCalls(docker),
+	exec: (id, options, signal) => attachExec(docker, id, options, signal),
+	runAttached: (options, hasInput, signal) => attachRun(docker, options, hasInput, signal)
+});

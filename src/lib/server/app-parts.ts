@@ -1,0 +1,105 @@
+/**
+ * The app's parts, apart from its database. A module of its own because what it stands on takes long to
+ * load: that happens while the database starts.
+ */
+import { join } from 'node:path';
+import type { RepoId } from '@agent-manager/protocol/ids.ts';
+import { wireError } from '#lib/domain/errors.ts';
+import { loadSecret } from './access/credentials.ts';
+import { keepFiles } from './access/keep-files.ts';
+import type { Traffic } from './api/traffic.ts';
+import type { AppDatabase } from './app-database.ts';
+import { createAppDoor, type AppDoor } from './app-door.ts';
+import { createGuards } from './app-guards.ts';
+import { createAppHealth, type AppHealth } from './app-health.ts';
+import { createAppRepos, type AppRepos } from './app-repos.ts';
+import { createSandboxes } from './app-sandboxes.ts';
+import { createSessions, type AppSessions } from './app-sessions.ts';
+import { stopApp } from './app-stop.ts';
+import type { Config } from './config.ts';
+import { createGit, type Git } from './git/exec.ts';
+import type { Logger } from './logger.ts';
+import { createHub } from './sessions/hub.ts';
+import { closeAllBrowsers, setWebSocketEdge } from './websocket/attach.ts';
+
+export interface Parts {
+	stopKeeping: () => void;
+	database: AppDatabase;
+	git: Git;
+	repos: AppRepos;
+	sessions: AppSessions;
+	door: AppDoor;
+	drivers: ReturnType<typeof createSandboxes>;
+	health: AppHealth;
+}
+
+/** Ties them together; nothing of them acts yet. */
+export const createParts = async (
+	config: Config,
+	logger: Logger,
+	database: AppDatabase,
+	instance: string
+) => {
+	const { db } = database;
+	const hub = createHub();
+	const secret = await loadSecret(config.workspaceRoot, 'secret');
+	const guards = createGuards(database.confirmLease);
+	const git = guards.git(createGit());
+	const health = createAppHealth({
+		...{ config, db, git, hub, logger, instance },
+		confirmLease: database.confirmLease,
+		parts: () => ({ drivers, door, repos, sessions })
+	});
+	const { observer } = health;
+	const late = { sessions: (): AppSessions => sessions };
+	const drivers = createSandboxes({ config, logger, guards, onChange: () => undefined });
+	const door: AppDoor = createAppDoor({ config, db, logger, guards, observer, ...late });
+	const repos = createAppRepos({ config, db, git, hub, logger, ...late });
+	const sessions: AppSessions = createSessions({
+		config,
+		db,
+		hub,
+		drivers,
+		logger,
+		instance,
+		secret,
+		git,
+		observer,
+		door: door.door,
+		remoteFor: repos.remoteFor,
+		onCounts: (repoId: RepoId) => repos.publish(repoId)
+	});
+	const stopKeeping = keepFiles(
+		[
+			{ path: join(config.workspaceRoot, 'instance'), text: `${instance}\n`, mode: 0o644 },
+			{ path: join(config.workspaceRoot, 'secret'), text: `${secret}\n`, mode: 0o600 }
+		],
+		logger
+	);
+	const parts: Parts = { stopKeeping, database, git, repos, sessions, door, drivers, health };
+	return { hub, parts };
+};
+
+/** Takes them apart again, in order. */
+export const stopParts = (
+	{ stopKeeping, database, sessions, door, repos, health }: Parts,
+	traffic: Traffic,
+	logger: Logger
+): Promise<void> => {
+	stopKeeping();
+	return stopApp({
+		logger,
+		closeTraffic: () => traffic.close(),
+		closeViewers: () => {
+			setWebSocketEdge({ refusal: wireError('shutting_down', 'The app is ending.') });
+			closeAllBrowsers();
+		},
+		stopSessions: async () => {
+			await Promise.all([health.service.stop(), sessions.manager.stop()]);
+		},
+		stopRepos: () => repos.service.stop(),
+		writesSettled: () => sessions.log.settled(),
+		closeDoor: () => door.door.closeAll(),
+		stopDatabase: () => database.stop()
+	});
+};
