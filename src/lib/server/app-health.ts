@@ -66,7 +66,9 @@ export interface AppHealth {
 
 /** How the cost of a turn is shared by the models that worked on it, as the agent states it. */
 const costShares = (events: readonly SessionEvent[]): [model: string, share: number][] => {
-	const result = events.findLast(({ source, type }) => source === 'claude' && type === 'result');
+	const result = events.findLast(
+		({ source, type }) => source === 'claude' && type.startsWith('claude.result')
+	);
 	const usage = Object.entries((result?.payload.modelUsage ?? {}) as Record<string, unknown>);
 	const costs = usage.map(([model, of]): [string, number] => {
 		const cost = (of as { costUSD?: unknown } | null)?.costUSD;

@@ -5,6 +5,7 @@ export type ShortcutAction =
 	| 'shortcuts'
 	| 'home'
 	| 'health'
+	| 'usage'
 	| 'new-session'
 	| 'next-session'
 	| 'previous-session'
@@ -24,6 +25,7 @@ export const SHORTCUTS: { action: ShortcutAction; keys: string; text: string }[]
 	{ action: 'select-row', keys: 'x', text: 'Select the row (in a repo)' },
 	{ action: 'home', keys: 'g h', text: 'Home: all repos' },
 	{ action: 'health', keys: 'g s', text: 'Health of the app' },
+	{ action: 'usage', keys: 'g u', text: 'Usage: tokens and cost' },
 	{ action: 'new-session', keys: 'n', text: 'New session' },
 	{ action: 'focus-input', keys: '/', text: 'Write: jump to the page’s text box' },
 	{ action: 'toggle-sidebar', keys: '[', text: 'Show or hide the sidebar' },

@@ -11,6 +11,7 @@ import {
 	pushRequestSchema,
 	updateRequestSchema
 } from '@agent-manager/protocol/changes.ts';
+import { sessionEventSchema } from '@agent-manager/protocol/events.ts';
 import { errorBodySchema, errorCodeSchema } from '@agent-manager/protocol/errors.ts';
 import {
 	freeSpaceAnswerSchema,
@@ -42,6 +43,7 @@ import {
 	sessionDetailSchema,
 	sessionListSchema
 } from '@agent-manager/protocol/responses.ts';
+import { usageQuerySchema, usageSchema } from '@agent-manager/protocol/usage.ts';
 import { jsonObjectSchema } from '@agent-manager/protocol/json.ts';
 import { ERROR_TABLE } from '#lib/domain/errors.ts';
 
@@ -51,6 +53,8 @@ interface Operation {
 	body?: z.ZodType;
 	status: number;
 	answer: z.ZodType;
+	/** The answer's media type, where it is not one JSON document. */
+	mediaType?: string;
 	/** Takes an idempotency key. */
 	isCommand?: true;
 	/** Answered without a token. */
@@ -222,11 +226,36 @@ export const OPERATIONS: Record<string, Partial<Record<Method, Operation>>> = {
 			answer: eventPageSchema
 		}
 	},
+	'/api/sessions/{id}/events.ndjson': {
+		get: {
+			summary: 'The whole event log as a file: one event a line, payloads as they came.',
+			status: 200,
+			answer: sessionEventSchema,
+			mediaType: 'application/x-ndjson'
+		}
+	},
 	'/api/sessions/{id}/events/{seq}': {
 		get: {
 			summary: 'The whole payload of one event as it came, also where the log holds it shortened.',
 			status: 200,
 			answer: jsonObjectSchema
+		}
+	},
+	'/api/usage': {
+		get: {
+			summary: 'Tokens and cost of the last days, by day, repo, model and session.',
+			query: {
+				days: {
+					description: 'So many days up to today.',
+					schema: { type: 'integer', minimum: 1, maximum: 366, default: 30 }
+				},
+				timeZone: {
+					description: 'Whose midnight ends a day, such as Europe/Berlin.',
+					schema: z.toJSONSchema(usageQuerySchema.shape.timeZone, { io: 'input' })
+				}
+			},
+			status: 200,
+			answer: usageSchema
 		}
 	},
 	'/api/about': {
@@ -298,7 +327,9 @@ const jsonSchema = (schema: z.ZodType, io: 'input' | 'output'): object => {
 	return rest;
 };
 
-const json = (schema: object) => ({ content: { 'application/json': { schema } } });
+const json = (schema: object, mediaType = 'application/json') => ({
+	content: { [mediaType]: { schema } }
+});
 
 const parametersOf = (path: string, { query = {}, isCommand }: Operation): object[] => [
 	...[...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
@@ -335,7 +366,7 @@ const describe = (path: string, operation: Operation): object => ({
 	responses: {
 		[operation.status]: {
 			description: 'Done.',
-			...json(jsonSchema(operation.answer, 'output'))
+			...json(jsonSchema(operation.answer, 'output'), operation.mediaType)
 		},
 		default: { $ref: '#/components/responses/Error' }
 	}

@@ -17,7 +17,9 @@ import type { EventPage } from '@agent-manager/protocol/responses.ts';
 import type { SessionEvent } from '@agent-manager/protocol/events.ts';
 import type { MessageFrom, Session } from '@agent-manager/protocol/session.ts';
 import type { TranscriptCarry } from '@agent-manager/protocol/transcript-carry.ts';
+import type { Usage, UsageQuery } from '@agent-manager/protocol/usage.ts';
 import { canonicalJson } from '#lib/domain/canonical-json.ts';
+import { lastDays } from '#lib/domain/day-starts.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import { fail, ok, type Result } from '#lib/domain/result.ts';
 import type { PlainCommand } from '#lib/domain/plain-command.ts';
@@ -27,9 +29,11 @@ import { carryOf } from '#lib/domain/transcript-state.ts';
 import { foldEvents } from '#lib/domain/transcript.ts';
 import type { Database } from '#lib/server/db/client.ts';
 import { readBackward, readBody, readForward } from '#lib/server/db/event-log.ts';
+import { readUsage } from '#lib/server/db/history.ts';
 import { listSessions, type SessionFilter } from '#lib/server/db/sessions.ts';
 import { storableValue } from '#lib/server/db/storable-json.ts';
 import { readBefore } from '#lib/server/db/transcript-boundaries.ts';
+import { exportEvents } from './event-export.ts';
 import { toCell, type SessionCell } from './session-view.ts';
 import type { SessionChanges } from './session-changes.ts';
 import type { SessionCreation } from './session-creation.ts';
@@ -208,6 +212,18 @@ export class SessionService {
 		return event?.seq === seq
 			? ok(JSON.stringify(event.payload))
 			: fail(wireError('not_found', 'There is no event with this number.'));
+	}
+
+	/** Its log up to now, one event a line. */
+	async exportEvents(sessionId: SessionId): Promise<Result<AsyncGenerator<string>, WireError>> {
+		const cell = await this.#options.log.find(sessionId);
+		if (!cell) return notFound();
+		return ok(exportEvents(this.#options.db, sessionId, cell.position.lastSeq));
+	}
+
+	/** What all sessions used in the last days. */
+	usage({ days, timeZone }: UsageQuery, nowMs: number): Promise<Usage> {
+		return readUsage(this.#options.db, lastDays(days, timeZone, nowMs));
 	}
 
 	find(sessionId: SessionId): Promise<SessionCell | null> {
