@@ -1,4 +1,5 @@
 /** Makes a session's row with its first events and its first message in the queue, in one transaction. */
+import pLimit from 'p-limit';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import type { JsonObject } from '@agent-manager/protocol/json.ts';
@@ -23,7 +24,6 @@ import {
 } from '#lib/server/db/sessions.ts';
 import { toStorable } from '#lib/server/db/storable-json.ts';
 import type { CommandRequest } from './session-log.ts';
-import { Slots } from './slots.ts';
 import { toCell, toSession, type SessionCell } from './session-view.ts';
 
 export interface SessionCreationOptions {
@@ -40,7 +40,6 @@ export interface SessionCreationOptions {
 
 /** A hundred at once would wait for each other's connections until they are refused for it. */
 const AT_ONCE = 4;
-const NEVER = new AbortController().signal;
 
 const TITLE_MAX = 80;
 
@@ -63,23 +62,18 @@ interface Draft {
 
 export class SessionCreation {
 	readonly #options: SessionCreationOptions;
-	readonly #slots = new Slots(AT_ONCE);
+	readonly #inTurn = pLimit(AT_ONCE);
 
 	constructor(options: SessionCreationOptions) {
 		this.#options = options;
 	}
 
-	async create(
+	create(
 		repoId: RepoId,
 		request: StartSession,
 		command: CommandRequest
 	): Promise<Result<JsonObject, WireError>> {
-		const free = await this.#slots.acquire(NEVER);
-		try {
-			return await this.#createOnce(repoId, request, command);
-		} finally {
-			free?.();
-		}
+		return this.#inTurn(() => this.#createOnce(repoId, request, command));
 	}
 
 	async #createOnce(
