@@ -60,7 +60,9 @@ say(`seed ${seed}`);
 for (const figure of chosen()) {
 	say(figure.name);
 	try {
-		rows.push(...(await figure.measure(options)));
+		const measured = await figure.measure(options);
+		for (const row of measured) say(`${row.figure}: ${row.measured} (${verdict(row)})`);
+		rows.push(...measured);
 	} catch (error) {
 		say((error as Error).stack ?? String(error));
 		const measured = `broke: ${(error as Error).message.split('\n')[0] ?? ''}`;
