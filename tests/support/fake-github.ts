@@ -13,6 +13,49 @@ export interface FakeRepository {
 	pushed_at: string | null;
 }
 
+export interface FakePull {
+	number: number;
+	title: string;
+	body: string;
+	draft: boolean;
+	state: 'open' | 'closed';
+	merged_at: string | null;
+	base: { ref: string };
+	head: { ref: string; sha: string };
+	html_url: string;
+	checks: {
+		id: number;
+		name: string;
+		status: string;
+		conclusion: string | null;
+		html_url: string;
+	}[];
+	statuses: { context: string; state: string; target_url: string | null }[];
+	reviews: { user: { login: string }; state: string }[];
+	comments: {
+		id: number;
+		in_reply_to_id?: number;
+		user: { login: string };
+		path: string;
+		line: number;
+		body: string;
+		html_url: string;
+	}[];
+}
+
+export const fakePull = (
+	number: number,
+	branch: string,
+	extra: Partial<FakePull> = {}
+): FakePull => ({
+	...{ number, title: `Pull ${number}`, body: '', draft: false, state: 'open', merged_at: null },
+	base: { ref: 'main' },
+	head: { ref: branch, sha: String(number).repeat(40).slice(0, 40) },
+	html_url: `https://github.example/octo/app/pull/${number}`,
+	...{ checks: [], statuses: [], reviews: [], comments: [] },
+	...extra
+});
+
 export interface FakeGithub {
 	baseUrl: string;
 	login: string;
@@ -24,6 +67,14 @@ export interface FakeGithub {
 	/** Closes every connection without an answer, while set. */
 	broken: boolean;
 	requests: { path: string; status: number }[];
+	/** By number, from 1. */
+	pulls: FakePull[];
+	/** What a check of that id said. */
+	logs: Map<number, string>;
+	/** Is there such a branch to open a pull request from? */
+	hasBranch: (name: string) => boolean;
+	/** Takes what is no call of the API: a git server, for one. */
+	other: ((request: IncomingMessage, response: ServerResponse) => void) | null;
 	close(): Promise<void>;
 }
 
@@ -68,7 +119,101 @@ const answerUserRepos = (
 	return 200;
 };
 
-const route = (github: FakeGithub, request: IncomingMessage, response: ServerResponse): number => {
+/** With an ETag, and 304 when nothing has changed. */
+const answerTagged = (
+	body: unknown,
+	request: IncomingMessage,
+	response: ServerResponse
+): number => {
+	const text = JSON.stringify(body);
+	const etag = `"${createHash('sha256').update(text).digest('hex').slice(0, 16)}"`;
+	const status = request.headers['if-none-match'] === etag ? 304 : 200;
+	response.writeHead(status, { 'content-type': 'application/json', etag });
+	response.end(status === 304 ? undefined : text);
+	return status;
+};
+
+/** What GitHub answers about pull requests of `octo/app`; undefined: it has no such path. */
+const readPulls = (github: FakeGithub, url: URL): unknown => {
+	const path = url.pathname.replace(/^(\/api\/v3)?\/repos\/octo\/app/, '');
+	const [, what, which = '', part] = path.split('/');
+	const pull = github.pulls.find(
+		({ number, head }) => String(number) === which || head.sha === which
+	);
+	if (path === '/pulls') {
+		const head = url.searchParams.get('head');
+		return github.pulls.filter((one) => `octo:${one.head.ref}` === head).reverse();
+	}
+	if (what === 'pulls' && part === 'reviews') return pull?.reviews;
+	if (what === 'pulls' && part === 'comments') return pull?.comments;
+	if (what === 'commits' && part === 'check-runs') return { check_runs: pull?.checks ?? [] };
+	if (what === 'commits' && part === 'status') return { statuses: pull?.statuses ?? [] };
+	if (what === 'check-runs' && part === 'annotations') return [];
+	if (what === 'check-runs') {
+		return { app: { slug: 'github-actions' }, output: { title: 'Tests failed', summary: null } };
+	}
+	return undefined;
+};
+
+const readJson = async (request: IncomingMessage): Promise<Record<string, unknown>> => {
+	let text = '';
+	for await (const chunk of request) text += String(chunk);
+	return JSON.parse(text) as Record<string, unknown>;
+};
+
+/** As GitHub refuses it: 422 with what is wrong in `errors`. */
+const openPull = (github: FakeGithub, asked: Record<string, unknown>): [number, unknown] => {
+	const head = String(asked.head);
+	const refuse = (message: string): [number, unknown] => [
+		422,
+		{ message: 'Validation Failed', errors: [{ resource: 'PullRequest', code: 'custom', message }] }
+	];
+	if (!github.hasBranch(head)) {
+		const errors = [{ resource: 'PullRequest', field: 'head', code: 'invalid' }];
+		return [422, { message: 'Validation Failed', errors }];
+	}
+	if (github.pulls.some(({ state, head: { ref } }) => state === 'open' && ref === head)) {
+		return refuse(`A pull request already exists for octo:${head}.`);
+	}
+	const pull = fakePull(github.pulls.length + 1, head, {
+		title: String(asked.title),
+		body: String(asked.body),
+		draft: asked.draft === true,
+		base: { ref: String(asked.base) }
+	});
+	github.pulls.push(pull);
+	return [201, pull];
+};
+
+const routePulls = async (
+	github: FakeGithub,
+	url: URL,
+	request: IncomingMessage,
+	response: ServerResponse
+): Promise<number> => {
+	if (request.method === 'POST') {
+		const [status, body] = openPull(github, await readJson(request));
+		response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+		return status;
+	}
+	const job = /\/actions\/jobs\/(\d+)\/logs$/.exec(url.pathname)?.[1];
+	if (job) {
+		response
+			.writeHead(200, { 'content-type': 'text/plain' })
+			.end(github.logs.get(Number(job)) ?? '');
+		return 200;
+	}
+	const found = readPulls(github, url);
+	if (found !== undefined) return answerTagged(found, request, response);
+	response.writeHead(404, { 'content-type': 'application/json' }).end('{"message":"Not Found"}');
+	return 404;
+};
+
+const route = async (
+	github: FakeGithub,
+	request: IncomingMessage,
+	response: ServerResponse
+): Promise<number> => {
 	const url = new URL(request.url ?? '/', github.baseUrl);
 	const send = (status: number, body: unknown, headers: Record<string, string> = {}): number => {
 		response.writeHead(status, { 'content-type': 'application/json', ...headers });
@@ -83,14 +228,17 @@ const route = (github: FakeGithub, request: IncomingMessage, response: ServerRes
 	if (!github.tokens.has(token)) return send(401, { message: 'Bad credentials' });
 	if (url.pathname === '/user') return send(200, { login: github.login });
 	if (url.pathname === '/user/repos') return answerUserRepos(github, url, request, response);
+	if (url.pathname.includes('/repos/octo/app/')) return routePulls(github, url, request, response);
 	return send(404, { message: 'Not Found' });
 };
 
 export const startFakeGithub = async (): Promise<FakeGithub> => {
 	const server = createServer((request, response) => {
 		if (github.broken) return void request.socket.destroy();
-		const status = route(github, request, response);
-		github.requests.push({ path: request.url ?? '', status });
+		if (github.other && !request.url?.startsWith('/api/')) return github.other(request, response);
+		const log = { path: request.url ?? '', status: 0 };
+		github.requests.push(log);
+		void route(github, request, response).then((status) => (log.status = status));
 	});
 	await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 	const github: FakeGithub = {
@@ -101,6 +249,10 @@ export const startFakeGithub = async (): Promise<FakeGithub> => {
 		failure: null,
 		broken: false,
 		requests: [],
+		pulls: [],
+		logs: new Map(),
+		hasBranch: () => true,
+		other: null,
 		close: () =>
 			new Promise<void>((resolve) => {
 				server.close(() => resolve());

@@ -40,7 +40,12 @@ const sendCgiAnswer = (output: Buffer, response: ServerResponse): void => {
 	response.writeHead(status).end(output.subarray(end + 4));
 };
 
-const callBackend = (root: string, request: IncomingMessage, response: ServerResponse): void => {
+/** Serves one request for a repository of the folder. */
+export const callBackend = (
+	root: string,
+	request: IncomingMessage,
+	response: ServerResponse
+): void => {
 	const url = new URL(request.url ?? '/', 'http://localhost');
 	const child = spawn(
 		join(execFileSync('git', ['--exec-path'], { encoding: 'utf8' }).trim(), 'git-http-backend'),

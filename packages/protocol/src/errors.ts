@@ -70,6 +70,10 @@ export const errorCodeSchema = z.enum([
 	'github_not_signed_in',
 	'github_unreachable',
 	'github_rate_limited',
+	'github_forbidden',
+	'github_refused',
+	'pull_request_exists',
+	'branch_not_pushed',
 	// the rest
 	'starting_up',
 	'shutting_down',

@@ -15,7 +15,7 @@ export const ENVELOPE_VERSION = 1;
  *    Sessions are pinned, archived, renamed (`pinnedAt`, `archivedAt`), wait in line (`queuePosition`), and
  *    keep messages that can be edited and removed (`queued`).
  *    Commits, pushes and updates from base are asked for and shown (`gitAction`, `pushedCommit`).
- *    What the last days used can be asked for (`usage`).
+ *    What the last days used can be asked for (`usage`), and a branch's pull request (`pull`).
  */
 export const PROTOCOL_VERSION = 2;
 

@@ -128,6 +128,14 @@ export const ERROR_TABLE: Record<ErrorCode, ErrorRow> = {
 	github_not_signed_in: row(401, 'info', 'Run `gh auth login`, or set GITHUB_TOKEN.'),
 	github_unreachable: row(502, 'error', 'Check the network; local work goes on.'),
 	github_rate_limited: row(503, 'warning', 'Wait a few minutes.'),
+	github_forbidden: row(
+		403,
+		'error',
+		'Give the token the right to write pull requests, or sign in anew with `gh auth login`.'
+	),
+	github_refused: row(422, 'warning', 'Correct what GitHub names, then try again.'),
+	pull_request_exists: row(409, 'info', 'Open it: it shows here after the next look.'),
+	branch_not_pushed: row(409, 'warning', 'Push the branch first.'),
 	starting_up: row(503, 'info', 'Wait a moment and try again.'),
 	shutting_down: row(503, 'info', 'Wait until the app is back.'),
 	not_leader: row(503, 'info', 'Open the address of the manager that leads.'),

@@ -97,7 +97,9 @@ export const stopParts = (
 		stopSessions: async () => {
 			await Promise.all([health.service.stop(), sessions.manager.stop()]);
 		},
-		stopRepos: () => repos.service.stop(),
+		stopRepos: async () => {
+			await Promise.all([repos.service.stop(), repos.pulls.stop()]);
+		},
 		writesSettled: () => sessions.log.settled(),
 		closeDoor: () => door.door.closeAll(),
 		stopDatabase: () => database.stop()

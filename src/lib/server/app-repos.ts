@@ -13,12 +13,14 @@ import type { Remote } from './git/remote.ts';
 import { createGithubClient } from './github/client.ts';
 import { createGithubCredentials } from './github/credentials.ts';
 import { createGithubRepositories } from './github/repositories.ts';
-
 import type { Logger } from './logger.ts';
 import { listGithubRepositories, type GithubList } from './repos/github-picker.ts';
+import { webOriginOf } from './repos/github-place.ts';
+import { PullRequestService } from './repos/pull-request-service.ts';
 import { createRemoteFinder } from './repos/repo-remote.ts';
 import { RepoService } from './repos/repo-service.ts';
 import type { Hub } from './sessions/hub.ts';
+import { pushAndWait } from './sessions/push-and-wait.ts';
 import { purgeAllSessions } from './sessions/purge-all.ts';
 
 export interface AppReposOptions {
@@ -35,6 +37,7 @@ export interface AppRepos {
 	service: RepoService;
 	remoteFor: (repo: RepoRow) => Promise<Remote>;
 	listGithub: (query: { q: string; page: number }) => Promise<Result<GithubList, WireError>>;
+	pulls: PullRequestService;
 	/** Where the GitHub login is from; null without one. */
 	githubLogin: () => Promise<string | null>;
 	/** Tells the lists that a repo looks different. */
@@ -46,9 +49,18 @@ const now = (): Date => new Date();
 export const createAppRepos = (options: AppReposOptions): AppRepos => {
 	const { config, db, git, hub, logger, sessions } = options;
 	const policy = { allowGitHosts: config.allowGitHosts };
-	const credentials = createGithubCredentials();
-	const github = createGithubRepositories(createGithubClient({ credentials }));
-	const remoteFor = createRemoteFinder(policy, credentials);
+	const apiUrl = config.githubApiUrl;
+	const webOrigin = webOriginOf(apiUrl);
+	const credentials = createGithubCredentials({ host: new URL(webOrigin).host });
+	const client = createGithubClient({ credentials, baseUrl: apiUrl });
+	const github = createGithubRepositories(client);
+	const remoteFor = createRemoteFinder(policy, credentials, webOrigin);
+	const pulls = new PullRequestService({
+		...{ db, client, apiUrl, logger, now: Date.now },
+		session: (id) => sessions().service.get(id),
+		push: (id) => pushAndWait(sessions().service, hub, id),
+		send: (id, text, key) => sessions().service.sendMessage(id, text, 'person', key)
+	});
 	const publish = latestOnly(async (id: RepoId): Promise<void> => {
 		try {
 			const repo = await service.get(id);
@@ -75,6 +87,7 @@ export const createAppRepos = (options: AppReposOptions): AppRepos => {
 		service,
 		remoteFor,
 		publish,
+		pulls,
 		githubLogin: async () => (await credentials.find())?.source ?? null,
 		listGithub: (query) => listGithubRepositories(db, github, query)
 	};

@@ -45,6 +45,7 @@ export interface App {
 	sessions: SessionService;
 	repos: AppRepos['service'];
 	githubRepositories: AppRepos['listGithub'];
+	pulls: AppRepos['pulls'];
 	health: AppHealth['service'];
 	metrics: AppHealth['metrics'];
 	about: () => Promise<About>;
@@ -190,6 +191,7 @@ const start = async ({ onStandby, signal }: StartOptions): Promise<App> => {
 	await throughOutages(() => repos.service.recover(), outage);
 	await throughOutages(() => sessions.manager.boot(), outage);
 	health.service.start();
+	repos.pulls.start();
 	setWebSocketEdge({
 		policy,
 		credentials,
@@ -217,6 +219,7 @@ const start = async ({ onStandby, signal }: StartOptions): Promise<App> => {
 		sessions: sessions.service,
 		repos: repos.service,
 		githubRepositories: repos.listGithub,
+		pulls: repos.pulls,
 		health: health.service,
 		metrics: health.metrics,
 		about: async () => ({

@@ -16,6 +16,7 @@ import {
 	readGitHost,
 	readOrigin,
 	text,
+	webAddress,
 	wholeNumber,
 	type ReadContext,
 	type ValueKind
@@ -133,6 +134,12 @@ export const SETTINGS = {
 		kind: listOf('a host such as git.example.com or 127.0.0.1:8080', readGitHost),
 		defaultValue: () => [],
 		about: 'Private or loopback git servers that repos may come from.'
+	}),
+	githubApiUrl: setting<string>({
+		env: 'GITHUB_API_URL',
+		kind: webAddress,
+		defaultValue: always('https://api.github.com'),
+		about: 'Where GitHub’s API is; of an Enterprise server, https://HOST/api/v3.'
 	}),
 	modelUpstream: setting<'auto' | 'anthropic' | 'demo'>({
 		env: 'MODEL_UPSTREAM',

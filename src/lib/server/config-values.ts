@@ -100,6 +100,19 @@ export function readOrigin(item: string): string | undefined {
 	}
 }
 
+/** An address without a query or a login in it; https, or http on loopback. */
+export const webAddress: ValueKind<string> = {
+	allowed: 'an https address such as https://github.example.com/api/v3',
+	read: (raw) => {
+		if (typeof raw !== 'string' || !URL.canParse(raw)) return undefined;
+		const url = new URL(raw);
+		const isLocal = ['127.0.0.1', 'localhost', '[::1]'].includes(url.hostname);
+		if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLocal)) return undefined;
+		if (url.username || url.password || url.search || url.hash) return undefined;
+		return url.href.replace(/\/+$/, '');
+	}
+};
+
 export const folderPath: ValueKind<string> = {
 	allowed: 'an absolute path, or one that starts with ~/',
 	read: (raw, { homeDirectory }) => {

@@ -12,6 +12,11 @@ import {
 	updateRequestSchema
 } from '@agent-manager/protocol/changes.ts';
 import { sessionEventSchema } from '@agent-manager/protocol/events.ts';
+import {
+	createPullSchema,
+	fixPullSchema,
+	pullStateSchema
+} from '@agent-manager/protocol/github.ts';
 import { errorBodySchema, errorCodeSchema } from '@agent-manager/protocol/errors.ts';
 import {
 	freeSpaceAnswerSchema,
@@ -225,6 +230,25 @@ export const OPERATIONS: Record<string, Partial<Record<Method, Operation>>> = {
 			status: 200,
 			answer: eventPageSchema
 		}
+	},
+	'/api/sessions/{id}/pull': {
+		get: {
+			summary: 'The branch on GitHub, and its pull request with checks and reviews.',
+			status: 200,
+			answer: pullStateSchema
+		},
+		post: {
+			summary: 'Push the branch if it has to be, then open a pull request.',
+			body: createPullSchema,
+			status: 201,
+			answer: pullStateSchema
+		}
+	},
+	'/api/sessions/{id}/pull/fix': {
+		post: command(
+			'Send a failing check with its log, or a review’s thread, to the agent.',
+			fixPullSchema
+		)
 	},
 	'/api/sessions/{id}/events.ndjson': {
 		get: {

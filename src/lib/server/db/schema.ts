@@ -22,6 +22,7 @@ import {
 	uuid
 } from 'drizzle-orm/pg-core';
 import type { EventMark, EventSource } from '@agent-manager/protocol/events.ts';
+import type { PullRequest } from '@agent-manager/protocol/github.ts';
 import type { RepoKind, RepoStatus } from '@agent-manager/protocol/repo.ts';
 import type { PermissionMode, Role, SessionStatus } from '@agent-manager/protocol/session.ts';
 import type { RunnerCommand } from '@agent-manager/protocol/runner-frames.ts';
@@ -160,6 +161,19 @@ export const runnerCommands = pgTable(
 	},
 	(table) => [primaryKey({ columns: [table.sessionId, table.num] })]
 );
+
+/** What GitHub last said of a session's branch. */
+export const pullLooks = pgTable('pull_looks', {
+	sessionId: uuid('session_id')
+		.primaryKey()
+		.references(() => sessions.id, { onDelete: 'cascade' }),
+	pull: jsonb('pull').$type<PullRequest>(),
+	/** Answers with their ETags, so that the next look asks only whether something changed. */
+	answers: jsonb('answers').$type<Record<string, { etag: string; data: unknown }>>().notNull(),
+	/** The pushed commit that the look knew of: a push is looked at at once. */
+	pushedCommit: text('pushed_commit'),
+	checkedAt: moment('checked_at').notNull()
+});
 
 /** Model calls as the door saw them. */
 export const modelCalls = pgTable(

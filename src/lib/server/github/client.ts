@@ -27,11 +27,16 @@ export interface GithubClient {
 		query: Readonly<Record<string, string | number>>,
 		etag?: string | null
 	): Promise<Result<GithubAnswer, WireError>>;
+	/**
+	 * `POST`. Errors as above, and `github_forbidden`, `pull_request_exists`, `branch_not_pushed`,
+	 * `github_refused` for what GitHub would not make.
+	 */
+	post(path: string, body: Record<string, unknown>): Promise<Result<GithubAnswer, WireError>>;
 }
 
 export interface GithubClientOptions {
 	credentials: GithubCredentials;
-	/** Default: GitHub's. Another one is for tests. */
+	/** Of the API: GitHub's by default, or of an Enterprise server. */
 	baseUrl?: string;
 }
 
@@ -61,30 +66,46 @@ const isRateLimit = ({ status, headers, message }: HttpFailure): boolean =>
 			headers['retry-after'] !== undefined ||
 			/rate limit/i.test(message)));
 
-/** When GitHub says that it will answer again, in words. */
-const retryHint = ({ headers }: HttpFailure): string | undefined => {
+/** When GitHub says that it will answer again: in words, and as a moment. */
+const retryOf = ({ headers }: HttpFailure): { hint?: string; details?: { retryAtMs: number } } => {
 	const seconds = Number(headers['retry-after']);
-	if (seconds > 0) return `GitHub asks to wait ${Math.ceil(seconds)} seconds.`;
-	const reset = Number(headers['x-ratelimit-reset']);
-	return reset > 0
-		? `GitHub will answer again at ${new Date(reset * 1000).toISOString()}.`
-		: undefined;
+	if (seconds > 0) {
+		const retryAtMs = Date.now() + seconds * 1000;
+		return { hint: `GitHub asks to wait ${Math.ceil(seconds)} seconds.`, details: { retryAtMs } };
+	}
+	const retryAtMs = Number(headers['x-ratelimit-reset']) * 1000;
+	if (!(retryAtMs > 0 && retryAtMs < 8.64e15)) return {};
+	const at = new Date(retryAtMs).toISOString();
+	return { hint: `GitHub will answer again at ${at}.`, details: { retryAtMs } };
+};
+
+/** What GitHub says of a pull request that it would not make. */
+const classifyRefusal = (message: string): WireError => {
+	if (/already exists/i.test(message)) {
+		return wireError('pull_request_exists', 'The branch has a pull request already.');
+	}
+	if (/no commits between/i.test(message)) {
+		return wireError('nothing_to_do', 'GitHub sees no commits that the base does not have.');
+	}
+	if (/\bhead\b/i.test(message)) {
+		return wireError('branch_not_pushed', 'GitHub does not have this branch yet.');
+	}
+	return wireError('github_refused', `GitHub would not take it: ${message}`);
 };
 
 const classify = (failure: HttpFailure): WireError => {
 	const { status, message } = failure;
 	if (isRateLimit(failure)) {
-		const hint = retryHint(failure);
-		return wireError('github_rate_limited', 'GitHub takes no more requests for now.', {
-			...(hint === undefined ? {} : { hint })
-		});
+		const words = 'GitHub takes no more requests for now.';
+		return wireError('github_rate_limited', words, retryOf(failure));
 	}
 	if (status === 401) {
 		return wireError('github_not_signed_in', 'GitHub refused the login that is kept here.');
 	}
 	if (status === 403) {
-		return wireError('github_not_signed_in', `The GitHub login may not do this: ${message}`);
+		return wireError('github_forbidden', `The GitHub login may not do this: ${message}`);
 	}
+	if (status === 422) return classifyRefusal(message);
 	if (status === 404) return wireError('repo_missing_remote', 'GitHub knows nothing of this name.');
 	const reason = status === 0 ? message : `it answered ${status}`;
 	return wireError('github_unreachable', `GitHub could not be asked: ${reason}`);
@@ -94,32 +115,40 @@ const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
 export const createGithubClient = (options: GithubClientOptions): GithubClient => {
 	const { credentials, baseUrl = DEFAULT_BASE_URL } = options;
-	return {
-		async get(path, query, etag) {
-			const credential = await credentials.find();
-			if (!credential) {
-				return fail(wireError('github_not_signed_in', 'Nobody is signed in to GitHub here.'));
-			}
-			const octokit = new Octokit({
-				auth: credential.token,
-				baseUrl,
-				userAgent: 'agent-manager',
-				log: silent
-			});
-			try {
-				const { data, headers } = await octokit.request(`GET ${path}`, {
-					...query,
-					headers: etag ? { 'if-none-match': etag } : {},
-					request: { signal: AbortSignal.timeout(TIMEOUT_MS) }
-				});
-				const hasNext = /<[^>]+>;\s*rel="next"/.test(headers.link ?? '');
-				return ok({ data, etag: headers.etag ?? null, hasNext });
-			} catch (error) {
-				const failure = readFailure(error);
-				if (failure.status === 304) return ok({ data: null, etag: etag ?? null, hasNext: false });
-				if (failure.status === 401) credentials.forget();
-				return fail(classify(failure));
-			}
+
+	const request = async (
+		route: string,
+		parameters: Record<string, unknown>,
+		etag: string | null
+	): Promise<Result<GithubAnswer, WireError>> => {
+		const credential = await credentials.find();
+		if (!credential) {
+			return fail(wireError('github_not_signed_in', 'Nobody is signed in to GitHub here.'));
 		}
+		const octokit = new Octokit({
+			auth: credential.token,
+			baseUrl,
+			userAgent: 'agent-manager',
+			log: silent
+		});
+		try {
+			const { data, headers } = await octokit.request(route, {
+				...parameters,
+				headers: etag ? { 'if-none-match': etag } : {},
+				request: { signal: AbortSignal.timeout(TIMEOUT_MS) }
+			});
+			const hasNext = /<[^>]+>;\s*rel="next"/.test(headers.link ?? '');
+			return ok({ data: data as unknown, etag: headers.etag ?? null, hasNext });
+		} catch (error) {
+			const failure = readFailure(error);
+			if (failure.status === 304) return ok({ data: null, etag, hasNext: false });
+			if (failure.status === 401) credentials.forget();
+			return fail(classify(failure));
+		}
+	};
+
+	return {
+		get: (path, query, etag) => request(`GET ${path}`, query, etag ?? null),
+		post: (path, body) => request(`POST ${path}`, body, null)
 	};
 };

@@ -7,7 +7,7 @@ import { execFile } from 'node:child_process';
 export interface GithubCredential {
 	/** Secret. */
 	token: string;
-	source: 'GH_TOKEN' | 'GITHUB_TOKEN' | 'gh';
+	source: 'GH_TOKEN' | 'GITHUB_TOKEN' | 'GH_ENTERPRISE_TOKEN' | 'GITHUB_ENTERPRISE_TOKEN' | 'gh';
 }
 
 export interface GithubCredentials {
@@ -20,9 +20,16 @@ export interface GithubCredentials {
 export interface GithubCredentialsOptions {
 	env?: NodeJS.ProcessEnv;
 	now?: () => number;
+	/** Whose login: `github.com` by default, or an Enterprise server. Never one for the other. */
+	host?: string;
 	/** Default: `gh` on PATH. */
 	ghProgram?: string;
 }
+
+const GITHUB = 'github.com';
+/** As `gh` has them. */
+const TOKENS = ['GH_TOKEN', 'GITHUB_TOKEN'] as const;
+const ENTERPRISE_TOKENS = ['GH_ENTERPRISE_TOKEN', 'GITHUB_ENTERPRISE_TOKEN'] as const;
 
 const KEPT_MS = 60_000;
 const GH_TIMEOUT_MS = 5_000;
@@ -33,11 +40,11 @@ const soundToken = (text: string | undefined): string | null => {
 	return /^[\x21-\x7e]{8,1024}$/.test(token) ? token : null;
 };
 
-const askGh = (program: string, env: NodeJS.ProcessEnv): Promise<string | null> =>
+const askGh = (program: string, host: string, env: NodeJS.ProcessEnv): Promise<string | null> =>
 	new Promise((resolve) => {
 		execFile(
 			program,
-			['auth', 'token', '--hostname', 'github.com'],
+			['auth', 'token', '--hostname', host],
 			{ env: { ...env, GH_PROMPT_DISABLED: '1' }, timeout: GH_TIMEOUT_MS, maxBuffer: 64 * 1024 },
 			(error, stdout) => resolve(error ? null : soundToken(stdout))
 		);
@@ -48,14 +55,15 @@ export const createGithubCredentials = (
 ): GithubCredentials => {
 	const env = options.env ?? process.env;
 	const now = options.now ?? Date.now;
+	const host = options.host ?? GITHUB;
 	let kept: { until: number; found: Promise<GithubCredential | null> } | null = null;
 
 	const look = async (): Promise<GithubCredential | null> => {
-		for (const source of ['GH_TOKEN', 'GITHUB_TOKEN'] as const) {
+		for (const source of host === GITHUB ? TOKENS : ENTERPRISE_TOKENS) {
 			const token = soundToken(env[source]);
 			if (token !== null) return { token, source };
 		}
-		const token = await askGh(options.ghProgram ?? 'gh', env);
+		const token = await askGh(options.ghProgram ?? 'gh', host, env);
 		return token === null ? null : { token, source: 'gh' };
 	};
 

@@ -115,7 +115,7 @@ describe('what can fail', () => {
 		[{ status: 429 }, 'github_rate_limited', /./],
 		[
 			{ status: 403, message: 'Resource not accessible by personal access token' },
-			'github_not_signed_in',
+			'github_forbidden',
 			/./
 		],
 		[{ status: 502 }, 'github_unreachable', /./],

@@ -6,18 +6,19 @@ import type { HostPolicy } from '#lib/server/git/host-policy.ts';
 import { parseRepoAddress } from '#lib/server/git/repo-address.ts';
 import type { GithubCredentials } from '#lib/server/github/credentials.ts';
 
-const GITHUB_PREFIX = 'https://github.com/';
-
-const githubAuth = async (credentials: GithubCredentials): Promise<RemoteAuth | null> => {
+const githubAuth = async (
+	credentials: GithubCredentials,
+	urlPrefix: string
+): Promise<RemoteAuth | null> => {
 	const credential = await credentials.find();
 	if (!credential) return null;
 	const basic = Buffer.from(`x-access-token:${credential.token}`).toString('base64');
-	return { urlPrefix: GITHUB_PREFIX, header: `Authorization: Basic ${basic}` };
+	return { urlPrefix, header: `Authorization: Basic ${basic}` };
 };
 
 /** Makes the remote of a row anew each time: a login may have come or gone. */
 export const createRemoteFinder =
-	(policy: HostPolicy, credentials: GithubCredentials) =>
+	(policy: HostPolicy, credentials: GithubCredentials, webOrigin: string) =>
 	async (row: Pick<RepoRow, 'url' | 'kind'>): Promise<Remote> => {
 		// was checked when it was registered; whether its host is still allowed, git's side checks
 		const parsed = parseRepoAddress(row.url, {
@@ -27,6 +28,8 @@ export const createRemoteFinder =
 		});
 		if (!parsed.ok) throw new Error(`the stored address of a repo can't be read: ${row.kind}`);
 		const address = parsed.value;
-		const auth = address.url.startsWith(GITHUB_PREFIX) ? await githubAuth(credentials) : null;
+		const prefix = `${webOrigin}/`;
+		const isThere = prefix.startsWith('https:') && address.url.startsWith(prefix);
+		const auth = isThere ? await githubAuth(credentials, prefix) : null;
 		return { address, auth, policy };
 	};

@@ -69,7 +69,7 @@ const makeService = (resolve = () => Promise.resolve(['140.82.121.4'])): RepoSer
 		git: createGit(),
 		workspaceRoot,
 		policy,
-		remoteFor: createRemoteFinder(policy, credentials),
+		remoteFor: createRemoteFinder(policy, credentials, 'https://github.com'),
 		now: () => new Date(),
 		newId: randomUUID,
 		logger: pino({ level: 'silent' }),
