@@ -215,6 +215,17 @@ describe('when GitHub', () => {
 		expect((await stateOf(service, id)).problem).toBeNull();
 	});
 
+	it('knows nothing of the repo any more, it is asked now and then only', async () => {
+		await newSession();
+		github.failure = { status: 404 };
+		const service = newService();
+		for (let minute = 0; minute < 60; minute++) {
+			await service.lookAround();
+			clock += MINUTE;
+		}
+		expect(statuses()).toEqual([404, 404]);
+	});
+
 	it.each([
 		[
 			{ status: 403, message: 'Resource not accessible by personal access token' },

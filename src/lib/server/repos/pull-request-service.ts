@@ -44,6 +44,8 @@ export interface PullRequestOptions {
 /** What a page shows is at most so old. */
 const FRESH_MS = 20_000;
 const TICK_MS = 60_000;
+/** A look that failed is not taken again by itself before. */
+const RETRY_MS = 30 * 60_000;
 /** How long nobody asks when GitHub does not say how long. */
 const PAUSE_MS = 60_000;
 
@@ -56,6 +58,7 @@ interface Target {
 export class PullRequestService {
 	readonly #options: PullRequestOptions;
 	readonly #problems = new Map<SessionId, WireError>();
+	readonly #failedAt = new Map<SessionId, number>();
 	/** Looks follow on each other. */
 	#turn: Promise<unknown> = Promise.resolve();
 	#pausedUntil = 0;
@@ -88,7 +91,8 @@ export class PullRequestService {
 				look === null ||
 				look.pushedCommit !== pushedCommit ||
 				now() - look.checkedAt.getTime() >= nextLookMs(look.pull);
-			if (!isDue) continue;
+			const failedAt = this.#failedAt.get(sessionId) ?? -Infinity;
+			if (!isDue || now() - failedAt < RETRY_MS) continue;
 			const target = await this.#target(sessionId);
 			if (target.ok) await this.#look(target.value, 0);
 		}
@@ -186,10 +190,12 @@ export class PullRequestService {
 		const looked = await lookAtPull(client, branch, known?.answers ?? {});
 		if (!looked.ok) {
 			this.#problems.set(id, looked.error);
+			this.#failedAt.set(id, now());
 			this.#pauseAfter(looked.error);
 			return known;
 		}
 		this.#problems.delete(id);
+		this.#failedAt.delete(id);
 		const look = { sessionId: id, ...looked.value, pushedCommit, checkedAt: new Date(now()) };
 		await savePullLook(db, look);
 		return look;
