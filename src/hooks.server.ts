@@ -20,7 +20,7 @@ const OPEN_PATHS = new Set(['/sign-in', '/api/sign-in', '/api/health']);
 
 /** For programs: refused with an error they can read, never led to the page to sign in. */
 const isApi = (pathname: string): boolean =>
-	pathname.startsWith('/api/') || pathname === '/metrics';
+	pathname.startsWith('/api/') || pathname === '/metrics' || pathname === '/mcp';
 
 const isSignedIn = (app: App, event: Parameters<Handle>[0]['event']): boolean => {
 	const { credentials } = app;

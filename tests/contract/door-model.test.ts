@@ -61,6 +61,7 @@ beforeEach(async () => {
 		handlers: {
 			model,
 			runner: (socket) => socket.close(),
+			mcp: (_req, res) => void res.end(),
 			egress: () => ({ allowed: false, reason: 'not here' }),
 			egressDenied: () => {}
 		}

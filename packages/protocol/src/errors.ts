@@ -48,6 +48,8 @@ export const errorCodeSchema = z.enum([
 	'push_rejected',
 	'merge_conflict',
 	'worktree_not_ready',
+	'orchestrator_limit',
+	'not_permitted',
 	// what a session stands on
 	'sandbox_unavailable',
 	'sandbox_image_missing',

@@ -9,6 +9,7 @@ import {
 	messageFromSchema,
 	permissionModeSchema,
 	roleSchema,
+	sessionWaitSchema,
 	silenceSchema,
 	startStepNameSchema
 } from './session.ts';
@@ -47,7 +48,9 @@ export const managerEventSchemas = {
 		baseBranch: z.string(),
 		goalPrompt: z.string(),
 		model: z.string().nullable(),
-		permissionMode: permissionModeSchema
+		permissionMode: permissionModeSchema,
+		/** The orchestrator that started it. */
+		startedBy: z.string().optional()
 	}),
 	/** A start was asked for: the first one, a retry, a resume or a wake-up. */
 	'session.start_requested': z.object({
@@ -86,7 +89,9 @@ export const managerEventSchemas = {
 	'message.accepted': z.object({
 		commandId: z.string(),
 		text: z.string(),
-		from: messageFromSchema
+		from: messageFromSchema,
+		/** The orchestrator that sent it. */
+		fromSession: z.string().optional()
 	}),
 	/**
 	 * It was given to the runner and can't be changed any more. `text` and `from`: of one that had waited, so
@@ -95,7 +100,8 @@ export const managerEventSchemas = {
 	'message.handed_over': z.object({
 		commandId: z.string(),
 		text: z.string().optional(),
-		from: messageFromSchema.optional()
+		from: messageFromSchema.optional(),
+		fromSession: z.string().optional()
 	}),
 	'message.edited': z.object({ commandId: z.string(), text: z.string() }),
 	'message.removed': z.object({ commandId: z.string() }),
@@ -106,8 +112,15 @@ export const managerEventSchemas = {
 		requestId: z.string(),
 		commandId: z.string(),
 		decision: z.enum(['allow', 'deny']),
-		message: z.string().nullable()
+		message: z.string().nullable(),
+		/** The orchestrator that decided; without it a person did. */
+		bySession: z.string().optional()
 	}),
+	/** An orchestrator waits for other sessions, in the place of what it waited for before. */
+	'wait.registered': sessionWaitSchema,
+	'wait.ended': z.object({ waitId: z.string(), reason: z.enum(['fulfilled', 'due']) }),
+	/** What an orchestrator tells the person, apart from what it says on the way. */
+	'session.reported': z.object({ text: z.string() }),
 	'commits.collected': z.object({
 		head: z.string(),
 		commitCount: z.int(),

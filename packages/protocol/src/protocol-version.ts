@@ -16,6 +16,8 @@ export const ENVELOPE_VERSION = 1;
  *    keep messages that can be edited and removed (`queued`).
  *    Commits, pushes and updates from base are asked for and shown (`gitAction`, `pushedCommit`).
  *    What the last days used can be asked for (`usage`), and a branch's pull request (`pull`).
+ *    Sessions say which orchestrator started them (`startedBy`), wrote to them (`fromSession`) and decided
+ *    (`bySession`), and what they wait for (`wait`).
  */
 export const PROTOCOL_VERSION = 2;
 

@@ -95,12 +95,25 @@ export type MessageFrom = z.infer<typeof messageFromSchema>;
 export const queuedMessageSchema = z.object({
 	commandId: z.string(),
 	from: messageFromSchema,
+	/** The orchestrator that sent it. */
+	fromSession: z.string().optional(),
 	/** The event that has its text as it is now. */
 	seq: seqSchema,
 	/** It is the runner's: it can't be edited or removed any more. */
 	handedOver: z.boolean()
 });
 export type QueuedMessage = z.infer<typeof queuedMessageSchema>;
+
+/** What an orchestrator waits for, without a turn: it is woken by one message when it is so, or at the deadline. */
+export const sessionWaitSchema = z.object({
+	/** Also the command id of the message that wakes it. */
+	waitId: z.string(),
+	/** `all` of the sessions at rest, or the first one. */
+	mode: z.enum(['any', 'all']),
+	sessionIds: z.array(z.string()),
+	deadline: timestampSchema
+});
+export type SessionWait = z.infer<typeof sessionWaitSchema>;
 
 export const sessionUsageSchema = z.object({
 	inputTokens: z.int(),
@@ -116,6 +129,8 @@ export const sessionSchema = z.object({
 	id: sessionIdSchema,
 	repoId: repoIdSchema,
 	role: roleSchema,
+	/** The orchestrator that started it; null when a person did. */
+	startedBy: sessionIdSchema.nullable(),
 	title: z.string(),
 	/** Set while it stands first in lists. */
 	pinnedAt: timestampSchema.nullable(),
@@ -153,6 +168,8 @@ export const sessionSchema = z.object({
 	pending: z.array(pendingRequestSchema),
 	/** Oldest first. */
 	queued: z.array(queuedMessageSchema),
+	/** Set while an orchestrator waits for other sessions. */
+	wait: sessionWaitSchema.nullable(),
 	/** Why the status is `error`, which step failed is in `steps`. */
 	error: wireErrorSchema.nullable(),
 	/** Why the sandbox ended that nobody had asked to; null from the next start on. */

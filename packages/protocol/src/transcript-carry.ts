@@ -39,7 +39,8 @@ export const transcriptCarrySchema = z.object({
 			ts: timestampSchema,
 			commandId: z.string(),
 			text: z.string(),
-			from: z.enum(['person', 'orchestrator', 'manager'])
+			from: z.enum(['person', 'orchestrator', 'manager']),
+			fromSession: z.string().optional()
 		})
 	),
 	/** The open turn's list of things to do. */

@@ -82,6 +82,25 @@ const agentEnvironment = (env: RunnerEnvironment, relayPort: number): Record<str
 	};
 };
 
+/**
+ * An orchestrator's tools, behind the door. They ask nobody for leave: what may be done is checked where
+ * it is done. Loaded at once, since an orchestrator without them is none.
+ */
+const orchestratorTools = (
+	env: RunnerEnvironment,
+	relayPort: number
+): Pick<Options, 'mcpServers' | 'allowedTools'> => ({
+	mcpServers: {
+		sessions: {
+			type: 'http',
+			url: `http://127.0.0.1:${relayPort}/mcp`,
+			headers: { authorization: `Bearer ${env.token}` },
+			alwaysLoad: true
+		}
+	},
+	allowedTools: ['mcp__sessions']
+});
+
 const sdkOptions = (
 	env: RunnerEnvironment,
 	agent: AgentOptions,
@@ -102,6 +121,7 @@ const sdkOptions = (
 		append: systemPromptAppend(agent, env.worktree),
 		snapshot: false
 	},
+	...(agent.role === 'orchestrator' && orchestratorTools(env, relayPort)),
 	...(agent.model !== null && { model: agent.model }),
 	...(agent.permissionMode === 'full'
 		? { permissionMode: 'bypassPermissions', allowDangerouslySkipPermissions: true }

@@ -76,6 +76,8 @@ export const ERROR_TABLE: Record<ErrorCode, ErrorRow> = {
 	session_live: row(409, 'info', 'Stop or finish it first.'),
 	session_busy: row(409, 'info', 'Wait until the agent is idle, or interrupt it.'),
 	session_purged: row(410, 'warning'),
+	orchestrator_limit: row(409, 'info', 'Wait until a session is at rest, or stop one.'),
+	not_permitted: row(403, 'info'),
 	orchestrator_exists: row(409, 'info', 'Open the orchestrator that is live already.'),
 	branch_invalid: row(400, 'warning', 'Use letters, digits, dots, dashes and slashes.'),
 	branch_exists: row(409, 'warning', 'Choose another branch name.'),

@@ -48,14 +48,15 @@ const finishIfLast = (
 /** Gives the message to the runner, unless it is no longer the one that is due, or reads otherwise by now. */
 export const handOver = (
 	state: SessionState,
-	{ commandId, from, seq }: QueuedMessage,
+	{ commandId, from, fromSession, seq }: QueuedMessage,
 	text: string,
 	finishId: string
 ): Decision => {
 	const due = dueMessage(state);
 	if (due?.commandId !== commandId || due.seq !== seq) return { events: [], runnerCommands: [] };
+	const sender = fromSession === undefined ? {} : { fromSession };
 	return {
-		events: [{ type: 'message.handed_over', payload: { commandId, text, from } }],
+		events: [{ type: 'message.handed_over', payload: { commandId, text, from, ...sender } }],
 		runnerCommands: [{ type: 'message', commandId, text }, ...finishIfLast(state, due, finishId)]
 	};
 };

@@ -25,6 +25,8 @@ export type SessionCommand =
 			commandId: string;
 			text: string;
 			from: MessageFrom;
+			/** The orchestrator that sends it. */
+			fromSession?: string;
 	  }
 	| { type: 'interrupt'; commandId: string }
 	| {
@@ -34,6 +36,8 @@ export type SessionCommand =
 			decision: 'allow' | 'deny';
 			message: string | null;
 			updatedInput: JsonObject | null;
+			/** The orchestrator that decides. */
+			bySession?: string;
 	  }
 	| { type: 'stop' }
 	| { type: 'resume' }
@@ -85,9 +89,13 @@ const backToLife = (state: SessionState, reason: StartReason): ManagerEvent[] =>
 	startRequested(state, reason)
 ];
 
-const message: Decide<'message'> = (state, { commandId, text, from }) => {
+const message: Decide<'message'> = (state, { commandId, text, from, fromSession }) => {
 	if (!isLive(state.status) || state.ending !== null) return fail(notLive(state));
-	const accepted: ManagerEvent = { type: 'message.accepted', payload: { commandId, text, from } };
+	const sender = fromSession === undefined ? {} : { fromSession };
+	const accepted: ManagerEvent = {
+		type: 'message.accepted',
+		payload: { commandId, text, from, ...sender }
+	};
 	const wake = state.asleep ? [startRequested(state, 'wake')] : [];
 	if (!goesAtOnce(state)) return decided([accepted, ...wake]);
 	const handedOver: ManagerEvent = { type: 'message.handed_over', payload: { commandId } };
@@ -104,7 +112,8 @@ const interrupt: Decide<'interrupt'> = (state, { commandId }) => {
 };
 
 const decideRequest: Decide<'decide'> = (state, command) => {
-	const { commandId, requestId, decision, updatedInput } = command;
+	const { commandId, requestId, decision, updatedInput, bySession } = command;
+	const decider = bySession === undefined ? {} : { bySession };
 	if (!isLive(state.status)) return fail(notLive(state));
 	if (!state.pending.some((request) => request.requestId === requestId)) {
 		return fail(wireError('decision_not_pending', 'Nothing waits for this answer any more.'));
@@ -113,7 +122,7 @@ const decideRequest: Decide<'decide'> = (state, command) => {
 		[
 			{
 				type: 'request.decided',
-				payload: { requestId, commandId, decision, message: command.message }
+				payload: { requestId, commandId, decision, message: command.message, ...decider }
 			}
 		],
 		[{ type: 'decide', commandId, requestId, decision, message: command.message, updatedInput }]

@@ -160,16 +160,20 @@ const managerFolds: ManagerFolds = {
 		// Whatever the agent began while it was put to sleep ended with its sandbox.
 		return state.asleep ? atRest(withoutTurn(gone)) : gone;
 	},
-	'message.accepted': (state, { commandId, from }, event) => ({
-		...state,
-		queued: [...state.queued, { commandId, from, seq: event.seq, handedOver: false }]
-	}),
+	'message.accepted': (state, { commandId, from, fromSession }, event) => {
+		const sender = fromSession === undefined ? {} : { fromSession };
+		const message = { commandId, from, ...sender, seq: event.seq, handedOver: false };
+		return { ...state, queued: [...state.queued, message] };
+	},
 	'message.handed_over': (state, { commandId }) =>
 		withQueued(state, commandId, (message) => ({ ...message, handedOver: true })),
 	'message.edited': (state, { commandId }, event) =>
 		withQueued(state, commandId, (message) => ({ ...message, seq: event.seq })),
 	'message.removed': (state, { commandId }) => restIfIdle(withoutQueued(state, commandId)),
 	'request.decided': (state, { requestId }) => withoutPending(state, requestId),
+	'wait.registered': (state, wait) => ({ ...state, wait }),
+	'wait.ended': (state, { waitId }) =>
+		state.wait?.waitId === waitId ? { ...state, wait: null } : state,
 	'commits.collected': (state, { head, commitCount }) => ({
 		...state,
 		headCommit: head,

@@ -44,6 +44,8 @@ export interface SessionState {
 	/** Messages accepted and not yet begun, oldest first. */
 	queued: QueuedMessage[];
 	pending: PendingRequest[];
+	/** The sessions that an orchestrator waits for. */
+	wait: Session['wait'];
 	/** Calls of tools without a result yet. */
 	openTools: string[];
 	/** Set while the model refuses for a limit or a login that ran out. */
@@ -105,6 +107,7 @@ export const initialSessionState = (): SessionState => ({
 	settling: false,
 	queued: [],
 	pending: [],
+	wait: null,
 	openTools: [],
 	limit: null,
 	steps: freshSteps(),

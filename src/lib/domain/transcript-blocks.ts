@@ -21,6 +21,8 @@ export interface UserBlock extends BlockBase {
 	commandId: string;
 	text: string;
 	from: 'person' | 'orchestrator' | 'manager';
+	/** The orchestrator that sent it. */
+	fromSession?: string;
 	/** `queued`: the agent has not begun with it. `unknown`: nobody can tell whether it arrived. */
 	delivery: 'queued' | 'delivered' | 'unknown';
 }
@@ -105,8 +107,10 @@ export interface RequestBlock extends BlockBase {
 	description: string | null;
 	reason: string | null;
 	outcome: RequestOutcome;
-	/** What the person said with it. */
+	/** What was said with it. */
 	message: string | null;
+	/** The orchestrator that decided; a person did without it. */
+	bySession?: string;
 	/** Question → answer, known once the tool has answered. */
 	answers: Record<string, string> | null;
 	/** An approval whose call is shown: the call says how it went. */
@@ -161,6 +165,14 @@ export interface CommitsBlock extends BlockBase {
 	fastForward: boolean;
 }
 
+/** What an orchestrator tells the person. */
+export interface ReportBlock extends BlockBase {
+	kind: 'report';
+	seq: number;
+	ts: string;
+	text: string;
+}
+
 export interface UnknownBlock extends BlockBase {
 	kind: 'unknown';
 	source: EventSource;
@@ -179,6 +191,7 @@ export type Block =
 	| DividerBlock
 	| RetryBlock
 	| CommitsBlock
+	| ReportBlock
 	| UnknownBlock;
 
 export interface Todo {

@@ -124,8 +124,36 @@ const folds: { [T in ManagerEventType]: Fold<T> | null } = {
 	'interrupt.requested': (state) => {
 		state.interruptAsked = true;
 	},
-	'request.decided': (state, { requestId, decision, message }) =>
-		settleRequest(state, requestId, decision === 'allow' ? 'allowed' : 'denied', message),
+	'request.decided': (state, { requestId, decision, message, bySession }) =>
+		settleRequest(
+			state,
+			requestId,
+			decision === 'allow' ? 'allowed' : 'denied',
+			message,
+			bySession
+		),
+	'wait.registered': (state, { mode, sessionIds, deadline }, event) => {
+		const whom =
+			sessionIds.length === 1
+				? 'a session'
+				: `${mode === 'all' ? 'all' : 'the first'} of ${sessionIds.length} sessions`;
+		const until = `${deadline.slice(0, 16).replace('T', ' ')} UTC`;
+		addDivider(state, event, `Waits for ${whom}, at most until ${until}`);
+	},
+	'wait.ended': (state, { reason }, event) =>
+		addDivider(state, event, reason === 'due' ? 'The wait is due' : 'The wait is over'),
+	'session.reported': (state, { text }, event) =>
+		addBlock(
+			state,
+			{
+				kind: 'report',
+				key: eventKey(event),
+				seq: event.seq,
+				ts: event.ts,
+				text: cleanText(text)
+			},
+			null
+		),
 	'commits.collected': foldCommits,
 	'git.requested': null,
 	'git.ended': foldGitEnded,

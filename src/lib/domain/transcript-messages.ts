@@ -11,7 +11,7 @@ import type { SessionEvent, ManagerEventPayload } from '@agent-manager/protocol/
 export const queueMessage = (
 	state: TranscriptState,
 	event: SessionEvent,
-	{ commandId, text, from }: ManagerEventPayload<'message.accepted'>
+	{ commandId, text, from, fromSession }: ManagerEventPayload<'message.accepted'>
 ): void => {
 	const key = messageKey(commandId);
 	if (state.spots.has(key) || state.queued.some((queued) => queued.key === key)) return;
@@ -25,6 +25,7 @@ export const queueMessage = (
 			commandId,
 			text: cleanText(text),
 			from,
+			...(fromSession === undefined ? {} : { fromSession }),
 			delivery: 'queued'
 		}
 	];
@@ -34,9 +35,10 @@ export const queueMessage = (
 export const handedOver = (
 	state: TranscriptState,
 	event: SessionEvent,
-	{ commandId, text, from }: ManagerEventPayload<'message.handed_over'>
+	{ commandId, text, from, fromSession }: ManagerEventPayload<'message.handed_over'>
 ): void => {
-	if (text !== undefined && from) queueMessage(state, event, { commandId, text, from });
+	if (text === undefined || !from) return;
+	queueMessage(state, event, { commandId, text, from, ...(fromSession && { fromSession }) });
 };
 
 export const editMessage = (

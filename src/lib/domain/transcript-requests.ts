@@ -52,13 +52,15 @@ export const settleRequest = (
 	state: TranscriptState,
 	requestId: string,
 	outcome: Exclude<RequestBlock['outcome'], 'pending'>,
-	message: string | null
+	message: string | null,
+	bySession?: string
 ): void => {
 	const block = blockAt(state, requestKey(requestId));
 	if (block?.kind !== 'request' || block.outcome !== 'pending') return;
 	// Words that came with the answer are worth a row of their own.
-	const hidden = block.hidden && (message === null || message === '');
-	replaceBlock(state, { ...block, outcome, message: cleaned(message), hidden });
+	const hidden = block.hidden && (message === null || message === '') && bySession === undefined;
+	const decider = bySession === undefined ? {} : { bySession };
+	replaceBlock(state, { ...block, outcome, message: cleaned(message), hidden, ...decider });
 	const tool = toolAt(state, block.toolUseId);
 	if (tool) replaceBlock(state, { ...tool, approval: outcome });
 };

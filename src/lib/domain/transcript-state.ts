@@ -102,12 +102,13 @@ export const carryOf = (state: TranscriptState): TranscriptCarry => ({
 	totalCostUsd: state.totalCostUsd,
 	demo: state.demo,
 	interruptAsked: state.interruptAsked,
-	queued: state.queued.map(({ seq, ts, commandId, text, from }) => ({
+	queued: state.queued.map(({ seq, ts, commandId, text, from, fromSession }) => ({
 		seq,
 		ts,
 		commandId,
 		text,
-		from
+		from,
+		...(fromSession === undefined ? {} : { fromSession })
 	})),
 	todos: state.todos
 });

@@ -2,6 +2,7 @@
 import { cleanLine } from './clean-text.ts';
 import { arrayAt, numberAt, objectAt, textAt, type Loose } from './loose-json.ts';
 import type { ToolBlock } from './transcript-blocks.ts';
+import { isSessionTool, sessionToolLabel, subjectOfCall } from './transcript-session-tools.ts';
 
 export interface ToolSummary {
 	/** Such as `Read` or `github: create issue`. */
@@ -89,6 +90,8 @@ const todoWords = (input: Loose): string => {
 const labelOf = (name: string | null): string => {
 	if (name === null) return 'Earlier call';
 	if (Object.hasOwn(labels, name)) return labels[name] ?? name;
+	const known = sessionToolLabel(name);
+	if (known !== null) return known;
 	const mcp = /^mcp__(.+?)__(.+)$/.exec(name);
 	return mcp ? `${mcp[1]}: ${(mcp[2] ?? '').replaceAll('_', ' ')}` : name;
 };
@@ -158,6 +161,7 @@ const subjectOf = (tool: ToolBlock): Subject => {
 		const known = subjects[tool.name]?.(tool.input);
 		if (known) return known;
 	}
+	if (isSessionTool(tool.name)) return words(subjectOfCall(tool.input));
 	return anySubject(tool.input);
 };
 

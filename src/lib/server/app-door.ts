@@ -15,6 +15,7 @@ import { createUpstreamResolver, type UpstreamDescription } from './model/upstre
 import { createDoor, type Door } from './runner/door/door.ts';
 import { decideEgress, type EgressPolicy } from './runner/door/egress-policy.ts';
 import type { Observer } from './app-health.ts';
+import type { AppOrchestrator } from './app-orchestrator.ts';
 import type { AppSessions } from './app-sessions.ts';
 
 export interface AppDoorOptions {
@@ -25,6 +26,7 @@ export interface AppDoorOptions {
 	observer: Observer;
 	/** Asked late: sessions are made with the door in hand. */
 	sessions: () => AppSessions;
+	orchestrator: () => AppOrchestrator;
 }
 
 /** Which model answers, with the words for a person. */
@@ -100,6 +102,14 @@ export const createAppDoor = (options: AppDoorOptions): AppDoor => {
 			runner: (ws, { sessionId, epoch }) =>
 				sessions().manager.acceptRunner(ws, { sessionId: sessionId as SessionId, epoch }),
 			model,
+			mcp: (req, res, { sessionId, epoch }) =>
+				void options
+					.orchestrator()
+					.atDoor(req, res, { sessionId: sessionId as SessionId, epoch })
+					.catch((cause: unknown) => {
+						logger.warn({ err: cause, sessionId }, 'a request to the tools broke off');
+						res.destroy();
+					}),
 			egress: async (sessionId, host, port) =>
 				decideEgress(await policyOf(sessionId as SessionId), host, port),
 			egressDenied: (sessionId, denial) =>

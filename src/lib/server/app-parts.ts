@@ -10,8 +10,10 @@ import { keepFiles } from './access/keep-files.ts';
 import type { Traffic } from './api/traffic.ts';
 import type { AppDatabase } from './app-database.ts';
 import { createAppDoor, type AppDoor } from './app-door.ts';
+import { explainFailure } from './app-failure.ts';
 import { createGuards } from './app-guards.ts';
 import { createAppHealth, type AppHealth } from './app-health.ts';
+import { createAppOrchestrator, type AppOrchestrator } from './app-orchestrator.ts';
 import { createAppRepos, type AppRepos } from './app-repos.ts';
 import { createSandboxes } from './app-sandboxes.ts';
 import { createSessions, type AppSessions } from './app-sessions.ts';
@@ -19,6 +21,7 @@ import { stopApp } from './app-stop.ts';
 import type { Config } from './config.ts';
 import { createGit, type Git } from './git/exec.ts';
 import type { Logger } from './logger.ts';
+import { readAppVersion } from './project-root.ts';
 import { createHub } from './sessions/hub.ts';
 import { closeAllBrowsers, setWebSocketEdge } from './websocket/attach.ts';
 
@@ -31,6 +34,7 @@ export interface Parts {
 	door: AppDoor;
 	drivers: ReturnType<typeof createSandboxes>;
 	health: AppHealth;
+	orchestrator: AppOrchestrator;
 }
 
 /** Ties them together; nothing of them acts yet. */
@@ -51,7 +55,10 @@ export const createParts = async (
 		parts: () => ({ drivers, door, repos, sessions })
 	});
 	const { observer } = health;
-	const late = { sessions: (): AppSessions => sessions };
+	const late = {
+		sessions: (): AppSessions => sessions,
+		orchestrator: (): AppOrchestrator => orchestrator
+	};
 	const drivers = createSandboxes({ config, logger, guards, onChange: () => undefined });
 	const door: AppDoor = createAppDoor({ config, db, logger, guards, observer, ...late });
 	const repos = createAppRepos({ config, db, git, hub, logger, ...late });
@@ -69,6 +76,11 @@ export const createParts = async (
 		remoteFor: repos.remoteFor,
 		onCounts: (repoId: RepoId) => repos.publish(repoId)
 	});
+	const orchestrator: AppOrchestrator = createAppOrchestrator({
+		...{ config, hub, logger, sessions },
+		version: readAppVersion(),
+		explain: (cause) => explainFailure(cause, database.problem())
+	});
 	const stopKeeping = keepFiles(
 		[
 			{ path: join(config.workspaceRoot, 'instance'), text: `${instance}\n`, mode: 0o644 },
@@ -76,13 +88,15 @@ export const createParts = async (
 		],
 		logger
 	);
-	const parts: Parts = { stopKeeping, database, git, repos, sessions, door, drivers, health };
+	const parts: Parts = {
+		...{ stopKeeping, database, git, repos, sessions, door, drivers, health, orchestrator }
+	};
 	return { hub, parts };
 };
 
 /** Takes them apart again, in order. */
 export const stopParts = (
-	{ stopKeeping, database, sessions, door, repos, health }: Parts,
+	{ stopKeeping, database, sessions, door, repos, health, orchestrator }: Parts,
 	traffic: Traffic,
 	logger: Logger
 ): Promise<void> => {
@@ -95,7 +109,7 @@ export const stopParts = (
 			closeAllBrowsers();
 		},
 		stopSessions: async () => {
-			await Promise.all([health.service.stop(), sessions.manager.stop()]);
+			await Promise.all([health.service.stop(), orchestrator.stop(), sessions.manager.stop()]);
 		},
 		stopRepos: async () => {
 			await Promise.all([repos.service.stop(), repos.pulls.stop()]);

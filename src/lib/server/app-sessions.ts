@@ -151,6 +151,7 @@ export const createSessions = (options: AppSessionsOptions): AppSessions => {
 		findRepo: context.findRepo,
 		hasBaseBranch: (repo, branch) => git.hasBaseBranch(repo, branch),
 		isBranchFree: (repo, branch) => git.isBranchFree(repo, branch),
+		hasSessionBranch: (repo, branch) => git.hasSessionBranch(repo, branch),
 		onCreated: (row) => manager.created(log.adopt(row))
 	});
 	const changes = new SessionChanges(context, options.git);

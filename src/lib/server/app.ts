@@ -5,19 +5,19 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Cookies } from '@sveltejs/kit';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
-import { wireError } from '#lib/domain/errors.ts';
 import type { Result } from '#lib/domain/result.ts';
 import { createCredentials, loadSecret, type Credentials } from './access/credentials.ts';
 import { readInstance } from './access/instance.ts';
 import { originPolicy, type OriginPolicy } from './access/origin-policy.ts';
 import { startDatabase } from './app-database.ts';
 import type { ModelDescription } from './app-door.ts';
+import { explainFailure } from './app-failure.ts';
 import type { AppHealth } from './app-health.ts';
+import type { AppOrchestrator } from './app-orchestrator.ts';
 import type { AppRepos } from './app-repos.ts';
 import { notLeader, type Standby } from './app-standby.ts';
 import type { Config } from './config.ts';
 import { formatConfigProblems, loadProcessConfig } from './config-process.ts';
-import { isDiskFull, isTransient } from './db/connection-errors.ts';
 import { throughOutages, type OutageOptions } from './db/outage.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { readAppVersion } from './project-root.ts';
@@ -48,6 +48,8 @@ export interface App {
 	pulls: AppRepos['pulls'];
 	health: AppHealth['service'];
 	metrics: AppHealth['metrics'];
+	/** The tools of orchestrators, for a program with the person's token. */
+	mcp: AppOrchestrator['atApp'];
 	about: () => Promise<About>;
 	/** What an error that nobody expected means for who asked. */
 	explain: (cause: unknown) => WireError;
@@ -123,20 +125,6 @@ const announce = (config: Config, token: string | null, { origin }: Listening): 
 	if (config.modelUpstream === 'demo') say('  The demo model answers (MODEL_UPSTREAM=demo).\n');
 };
 
-/** `problem`: what is known to be the matter with the database. */
-const explainFailure = (cause: unknown, problem: WireError | null): WireError => {
-	if (isDiskFull(cause)) {
-		return wireError('disk_full', 'The disk is full: nothing can be written down.', {
-			hint: 'Free disk space under the workspace folder. Sessions wait meanwhile and go on by themselves.'
-		});
-	}
-	if (!isTransient(cause)) return wireError('internal', 'Something went wrong.');
-	const passing = wireError('database_unreachable', 'The database does not answer just now.', {
-		hint: 'It is tried again; sessions go on meanwhile.'
-	});
-	return problem ?? passing;
-};
-
 const loadConfig = (): Config => {
 	const loaded = loadProcessConfig();
 	if (loaded.ok) return loaded.value;
@@ -181,7 +169,7 @@ const start = async ({ onStandby, signal }: StartOptions): Promise<App> => {
 	const token = config.auth === 'none' ? null : await loadSecret(config.workspaceRoot, 'token');
 	const { createParts, stopParts } = await loadingParts;
 	const { hub, parts } = await createParts(config, logger, database, instance);
-	const { sessions, repos, drivers, door, health, git } = parts;
+	const { sessions, repos, drivers, door, health, git, orchestrator } = parts;
 	endEffects = () => git.endAll();
 	const credentials = token === null ? null : createCredentials(token, instance);
 	const outage: OutageOptions = {
@@ -190,6 +178,7 @@ const start = async ({ onStandby, signal }: StartOptions): Promise<App> => {
 	};
 	await throughOutages(() => repos.service.recover(), outage);
 	await throughOutages(() => sessions.manager.boot(), outage);
+	await throughOutages(() => orchestrator.start(), outage);
 	health.service.start();
 	repos.pulls.start();
 	setWebSocketEdge({
@@ -222,6 +211,7 @@ const start = async ({ onStandby, signal }: StartOptions): Promise<App> => {
 		pulls: repos.pulls,
 		health: health.service,
 		metrics: health.metrics,
+		mcp: orchestrator.atApp,
 		about: async () => ({
 			version,
 			model: await door.describeModel(),

@@ -129,6 +129,18 @@ export const SETTINGS = {
 		defaultValue: always(0),
 		about: 'Days in the archive after which a session is purged; its unpushed commits are kept.'
 	}),
+	orchestratorMaxSessions: setting<number>({
+		env: 'ORCHESTRATOR_MAX_SESSIONS',
+		kind: wholeNumber(0, 100_000),
+		defaultValue: always(20),
+		about: 'Sessions that one orchestrator may start, over its whole life.'
+	}),
+	orchestratorMaxRunning: setting<number>({
+		env: 'ORCHESTRATOR_MAX_RUNNING',
+		kind: wholeNumber(0, 100_000),
+		defaultValue: always(5),
+		about: 'Sessions of one orchestrator that may be at work at once.'
+	}),
 	allowGitHosts: setting<string[]>({
 		env: 'ALLOW_GIT_HOSTS',
 		kind: listOf('a host such as git.example.com or 127.0.0.1:8080', readGitHost),

@@ -6,10 +6,11 @@
 import { SvelteMap } from 'svelte/reactivity';
 import type { Session } from '@agent-manager/protocol/session.ts';
 
-type Seeable = Pick<Session, 'id' | 'status' | 'waitingFor' | 'turns'>;
+type Seeable = Pick<Session, 'id' | 'status' | 'waitingFor' | 'turns' | 'wait'>;
 
-const atRest = ({ status, waitingFor }: Seeable): boolean =>
-	status === 'waiting' && waitingFor === 'input';
+/** An orchestrator that waits for sessions wants nothing of a person. */
+const atRest = ({ status, waitingFor, wait }: Seeable): boolean =>
+	status === 'waiting' && waitingFor === 'input' && wait === null;
 
 const KEY = 'seen-turns';
 const MAX_ENTRIES = 1000;

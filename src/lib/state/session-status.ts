@@ -1,6 +1,6 @@
 /** How a session's status is said and who has to act on it. Pure. */
 import type { Session, SessionStatus, WaitingFor } from '@agent-manager/protocol/session.ts';
-import { ordinal } from './format.ts';
+import { ordinal, plural } from './format.ts';
 
 const WAITING_FOR_TEXT: Record<WaitingFor, string> = {
 	input: 'for input',
@@ -11,14 +11,15 @@ const WAITING_FOR_TEXT: Record<WaitingFor, string> = {
 	budget: 'for budget'
 };
 
-type StatusOf = Pick<Session, 'status' | 'waitingFor' | 'ending'>;
+type WaitingOf = Pick<Session, 'status' | 'waitingFor'> & Partial<Pick<Session, 'wait'>>;
+type StatusOf = WaitingOf & Pick<Session, 'ending'>;
 
 /** What a `waiting` session waits for, such as `for approval`; empty for other statuses. */
-export const waitingText = ({
-	status,
-	waitingFor
-}: Pick<Session, 'status' | 'waitingFor'>): string =>
-	status === 'waiting' && waitingFor ? WAITING_FOR_TEXT[waitingFor] : '';
+export const waitingText = ({ status, waitingFor, wait }: WaitingOf): string => {
+	if (status !== 'waiting' || !waitingFor) return '';
+	if (waitingFor !== 'input' || !wait) return WAITING_FOR_TEXT[waitingFor];
+	return `for ${plural(wait.sessionIds.length, 'session')}`;
+};
 
 /** The end that is on its way, such as `finishing after this turn`; empty while none is. */
 export const endingText = ({ status, waitingFor, ending }: StatusOf): string => {

@@ -6,6 +6,8 @@ import type { TranscriptController } from '#lib/state/transcript-controller.svel
 export interface TranscriptContext {
 	readonly controller: TranscriptController;
 	readonly session: Session | null;
+	/** Another session, as far as it is in hand. */
+	sessionOf(id: string): Session | undefined;
 }
 
 export const [useTranscript, provideTranscript] = createContext<TranscriptContext>();

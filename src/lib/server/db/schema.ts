@@ -63,6 +63,10 @@ export const sessions = pgTable(
 			.notNull()
 			.references(() => repos.id, { onDelete: 'cascade' }),
 		role: text('role').$type<Role>().notNull(),
+		/** The orchestrator that started it, also when that is gone. */
+		startedBy: uuid('started_by'),
+		/** Set when it begins from another session's branch, which is `base_branch` then. */
+		baseSessionId: uuid('base_session_id'),
 		title: text('title').notNull(),
 		goalPrompt: text('goal_prompt').notNull(),
 		additionalInstructions: text('additional_instructions'),

@@ -151,7 +151,7 @@ export class GitActions {
 		if (isOld && baseCommit !== null) return ok(baseCommit);
 		const { git } = this.#options.context;
 		const { baseBranch } = cell.row;
-		const base = await git.resolveBase(repo, baseBranch, this.#ending.signal, FETCH_MS);
+		const base = await git.resolveBase(repo, cell.row, this.#ending.signal, FETCH_MS);
 		if (!base.ok) return base;
 		if (base.value.ageSeconds !== null) {
 			return fail(

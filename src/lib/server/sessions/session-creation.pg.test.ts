@@ -44,6 +44,7 @@ const makeCreation = (taken: readonly string[] = []) => {
 		findRepo: (id) => findRepo(database.db, id),
 		hasBaseBranch: (_repo, branch) => Promise.resolve(branch === 'main'),
 		isBranchFree: (_repo, branchName) => Promise.resolve(!taken.includes(branchName)),
+		hasSessionBranch: (_repo, branch) => Promise.resolve(branch === 'agent/has-commits'),
 		onCreated: (row) => created.push(row)
 	});
 	const create = (repoId: RepoId, body: object = {}, key: string = randomUUID()) => {

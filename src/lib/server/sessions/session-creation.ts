@@ -4,7 +4,7 @@ import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import type { JsonObject } from '@agent-manager/protocol/json.ts';
 import type { StartSession } from '@agent-manager/protocol/requests.ts';
-import type { SessionEvent } from '@agent-manager/protocol/events.ts';
+import type { ManagerEventPayload, SessionEvent } from '@agent-manager/protocol/events.ts';
 import { checkBranchSuffix, isBranchName, slugBranch } from '#lib/domain/branch-name.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import { fail, ok, type Result } from '#lib/domain/result.ts';
@@ -34,6 +34,8 @@ export interface SessionCreationOptions {
 	/** Is there such a branch on the repo, and is the session's branch still free in its mirror? */
 	hasBaseBranch: (repo: RepoRow, branch: string) => Promise<boolean>;
 	isBranchFree: (repo: RepoRow, branchName: string) => Promise<boolean>;
+	/** Has the mirror commits of this session's branch? */
+	hasSessionBranch: (repo: RepoRow, branchName: string) => Promise<boolean>;
 	/** The session is committed. */
 	onCreated: (row: SessionRow) => void;
 }
@@ -55,10 +57,38 @@ export const titleOf = (prompt: string): string => {
 	return `${space > TITLE_MAX / 2 ? cut.slice(0, space) : whole}…`;
 };
 
+/** An orchestrator that starts a session. */
+export interface StartedBy {
+	sessionId: SessionId;
+	/** Begin from this session's branch instead of one of the repo's. */
+	baseSessionId?: SessionId;
+}
+
+interface Base {
+	baseBranch: string;
+	baseSessionId: SessionId | null;
+}
+
 interface Draft {
 	row: SessionRow;
 	events: SessionEvent[];
 }
+
+const firstFacts = (
+	created: ManagerEventPayload<'session.created'>,
+	message: { commandId: string; text: string },
+	by: StartedBy | undefined
+): ManagerEvent[] => {
+	const starter = by ? { startedBy: by.sessionId } : {};
+	const sender = by
+		? { from: 'orchestrator' as const, fromSession: by.sessionId }
+		: { from: 'person' as const };
+	return [
+		{ type: 'session.created', payload: { ...created, ...starter } },
+		{ type: 'message.accepted', payload: { ...message, ...sender } },
+		{ type: 'session.start_requested', payload: { reason: 'created', epoch: 1 } }
+	];
+};
 
 export class SessionCreation {
 	readonly #options: SessionCreationOptions;
@@ -71,19 +101,21 @@ export class SessionCreation {
 	create(
 		repoId: RepoId,
 		request: StartSession,
-		command: CommandRequest
+		command: CommandRequest,
+		by?: StartedBy
 	): Promise<Result<JsonObject, WireError>> {
-		return this.#inTurn(() => this.#createOnce(repoId, request, command));
+		return this.#inTurn(() => this.#createOnce(repoId, request, command, by));
 	}
 
 	async #createOnce(
 		repoId: RepoId,
 		request: StartSession,
-		command: CommandRequest
+		command: CommandRequest,
+		by: StartedBy | undefined
 	): Promise<Result<JsonObject, WireError>> {
 		const known = await this.#knownAnswer(command);
 		if (known) return known;
-		const created = await this.#createNew(repoId, request, command);
+		const created = await this.#createNew(repoId, request, command, by);
 		// The same request may have come twice at once: then the other one is what it was refused for.
 		return created.ok ? created : ((await this.#knownAnswer(command)) ?? created);
 	}
@@ -104,13 +136,14 @@ export class SessionCreation {
 	async #createNew(
 		repoId: RepoId,
 		request: StartSession,
-		command: CommandRequest
+		command: CommandRequest,
+		by: StartedBy | undefined
 	): Promise<Result<JsonObject, WireError>> {
 		const repo = await this.#options.findRepo(repoId);
 		if (!repo) return fail(wireError('repo_not_found', 'There is no repo with this id.'));
-		const checked = await this.#check(repo, request);
+		const checked = await this.#check(repo, request, by);
 		if (!checked.ok) return checked;
-		const draft = this.#draft(repo, request, checked.value.baseBranch);
+		const draft = this.#draft(repo, request, checked.value, by);
 		if (!draft.ok) return draft;
 		if (!(await this.#options.isBranchFree(repo, draft.value.row.branchName))) {
 			return fail(this.#branchExists(draft.value.row.branchName));
@@ -120,14 +153,16 @@ export class SessionCreation {
 
 	async #check(
 		repo: RepoRow,
-		request: StartSession
-	): Promise<Result<{ baseBranch: string }, WireError>> {
+		request: StartSession,
+		by: StartedBy | undefined
+	): Promise<Result<Base, WireError>> {
 		if (repo.status === 'cloning') {
 			return fail(wireError('repo_not_ready', `${repo.owner}/${repo.name} is still being cloned.`));
 		}
 		if (repo.status === 'error' && !repo.fetchedAt) {
 			return fail(repo.error ?? wireError('repo_not_ready', 'The repo could not be cloned.'));
 		}
+		if (by?.baseSessionId !== undefined) return this.#checkBaseSession(repo, by.baseSessionId);
 		const baseBranch = request.baseBranch ?? repo.defaultBranch;
 		if (!baseBranch) {
 			return fail(wireError('repo_empty', 'The repository has no commits yet.'));
@@ -140,10 +175,30 @@ export class SessionCreation {
 				wireError('base_branch_not_found', `There is no branch “${baseBranch}” on this repo.`)
 			);
 		}
-		return ok({ baseBranch });
+		return ok({ baseBranch, baseSessionId: null });
 	}
 
-	#draft(repo: RepoRow, request: StartSession, baseBranch: string): Result<Draft, WireError> {
+	async #checkBaseSession(repo: RepoRow, id: SessionId): Promise<Result<Base, WireError>> {
+		const base = await findSession(this.#options.db, id);
+		if (!base || base.repoId !== repo.id) {
+			return fail(wireError('session_not_found', 'There is no session with this id on this repo.'));
+		}
+		if (!(await this.#options.hasSessionBranch(repo, base.branchName))) {
+			return fail(
+				wireError('base_branch_not_found', 'That session has no commits to begin from yet.', {
+					hint: 'Wait until it has committed something.'
+				})
+			);
+		}
+		return ok({ baseBranch: base.branchName, baseSessionId: id });
+	}
+
+	#draft(
+		repo: RepoRow,
+		request: StartSession,
+		{ baseBranch, baseSessionId }: Base,
+		by: StartedBy | undefined
+	): Result<Draft, WireError> {
 		const id = this.#options.newId();
 		const shortId = id.replaceAll('-', '').slice(-6);
 		const suffix = request.branchSuffix ?? slugBranch(request.goalPrompt, shortId);
@@ -153,17 +208,9 @@ export class SessionCreation {
 		const model = request.model ?? null;
 		const now = this.#options.now();
 		const { role, goalPrompt, permissionMode } = request;
-		const facts: ManagerEvent[] = [
-			{
-				type: 'session.created',
-				payload: { role, branchName, baseBranch, goalPrompt, model, permissionMode }
-			},
-			{
-				type: 'message.accepted',
-				payload: { commandId: this.#options.newId(), text: goalPrompt, from: 'person' }
-			},
-			{ type: 'session.start_requested', payload: { reason: 'created', epoch: 1 } }
-		];
+		const created = { role, branchName, baseBranch, goalPrompt, model, permissionMode };
+		const message = { commandId: this.#options.newId(), text: goalPrompt };
+		const facts = firstFacts(created, message, by);
 		const events = facts.map((fact, index): SessionEvent => ({
 			seq: index + 1,
 			ts: now.toISOString(),
@@ -174,6 +221,8 @@ export class SessionCreation {
 			id,
 			repoId: repo.id,
 			role,
+			startedBy: by?.sessionId ?? null,
+			baseSessionId,
 			title: titleOf(goalPrompt),
 			goalPrompt,
 			additionalInstructions: request.additionalInstructions ?? null,

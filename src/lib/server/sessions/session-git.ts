@@ -8,6 +8,7 @@ import type { ManagerEventPayload } from '@agent-manager/protocol/events.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import { fail, ok, type Result } from '#lib/domain/result.ts';
 import type { RepoRow } from '#lib/server/db/repos.ts';
+import type { SessionRow } from '#lib/server/db/sessions.ts';
 import { collectCommits } from '#lib/server/git/collect.ts';
 import type { Git } from '#lib/server/git/exec.ts';
 import { resolveBase } from '#lib/server/git/base-commit.ts';
@@ -93,13 +94,19 @@ export class SessionGit {
 		return taken.ok && !taken.value;
 	}
 
+	async hasSessionBranch(repo: RepoRow, branchName: string): Promise<boolean> {
+		const found = await readRef(this.#options.git, this.mirror(repo), `refs/heads/${branchName}`);
+		return found.ok && found.value !== null;
+	}
+
 	/** `timeoutMs`: how long upstream may take; what it does not answer in time is told by the age. */
 	async resolveBase(
 		repo: RepoRow,
-		branch: string,
+		{ baseBranch: branch, baseSessionId }: Pick<SessionRow, 'baseBranch' | 'baseSessionId'>,
 		signal: AbortSignal,
 		timeoutMs?: number
 	): Promise<Result<ResolvedBase, WireError>> {
+		if (baseSessionId !== null) return this.#sessionTip(repo, branch);
 		const { git, remoteFor, now } = this.#options;
 		const remote = await remoteFor(repo);
 		const mirrorPath = this.mirror(repo);
@@ -111,6 +118,15 @@ export class SessionGit {
 			commit,
 			ageSeconds: fresh ? null : Math.max(0, (now().getTime() - fetchedAt) / 1_000)
 		});
+	}
+
+	/** Another session's branch is in the mirror and nowhere else: it is always as new as can be. */
+	async #sessionTip(repo: RepoRow, branch: string): Promise<Result<ResolvedBase, WireError>> {
+		const tip = await readRef(this.#options.git, this.mirror(repo), `refs/heads/${branch}`);
+		if (!tip.ok) return tip;
+		return tip.value === null
+			? fail(wireError('base_branch_not_found', `The branch “${branch}” is gone.`))
+			: ok({ commit: tip.value, ageSeconds: null });
 	}
 
 	async createWorktree(

@@ -15,7 +15,7 @@ import type {
 } from '@agent-manager/protocol/requests.ts';
 import type { EventPage } from '@agent-manager/protocol/responses.ts';
 import type { SessionEvent } from '@agent-manager/protocol/events.ts';
-import type { MessageFrom, Session } from '@agent-manager/protocol/session.ts';
+import type { MessageFrom, Session, SessionWait } from '@agent-manager/protocol/session.ts';
 import type { TranscriptCarry } from '@agent-manager/protocol/transcript-carry.ts';
 import type { Usage, UsageQuery } from '@agent-manager/protocol/usage.ts';
 import { canonicalJson } from '#lib/domain/canonical-json.ts';
@@ -25,6 +25,7 @@ import { fail, ok, type Result } from '#lib/domain/result.ts';
 import type { PlainCommand } from '#lib/domain/plain-command.ts';
 import { decide, type SessionCommand } from '#lib/domain/session-decisions.ts';
 import { isLive } from '#lib/domain/session-machine.ts';
+import { endWait, type WaitEnd } from '#lib/domain/session-wait.ts';
 import { carryOf } from '#lib/domain/transcript-state.ts';
 import { foldEvents } from '#lib/domain/transcript.ts';
 import type { Database } from '#lib/server/db/client.ts';
@@ -36,7 +37,7 @@ import { readBefore } from '#lib/server/db/transcript-boundaries.ts';
 import { exportEvents } from './event-export.ts';
 import { toCell, type SessionCell } from './session-view.ts';
 import type { SessionChanges } from './session-changes.ts';
-import type { SessionCreation } from './session-creation.ts';
+import type { SessionCreation, StartedBy } from './session-creation.ts';
 import type { CommandRequest, SessionLog } from './session-log.ts';
 
 /** How many of the newest events a session is opened with. */
@@ -85,20 +86,48 @@ export class SessionService {
 		this.#options = options;
 	}
 
-	start(repoId: RepoId, request: StartSession, key?: CommandId): Answered {
-		return this.#options.creation.create(repoId, storableValue(request), {
+	/** `by`: the orchestrator that starts it; without it a person does. */
+	start(repoId: RepoId, request: StartSession, key?: CommandId, by?: StartedBy): Answered {
+		const command = {
 			id: key ?? this.#newKey(),
 			requestHash: hashRequest(`start ${repoId}`, request)
-		});
+		};
+		return this.#options.creation.create(repoId, storableValue(request), command, by);
 	}
 
-	sendMessage(sessionId: SessionId, text: string, from: MessageFrom, key?: CommandId): Answered {
+	/** `fromSession`: the orchestrator that says it. */
+	sendMessage(
+		sessionId: SessionId,
+		text: string,
+		from: MessageFrom,
+		key?: CommandId,
+		fromSession?: SessionId
+	): Answered {
 		return this.#command(sessionId, { message: text }, 'message', key, (commandId) => ({
 			type: 'message',
 			commandId,
 			text: storableValue(text),
-			from
+			from,
+			...(fromSession === undefined ? {} : { fromSession })
 		}));
+	}
+
+	/** In the place of what the session waited for before; nothing once it is not live. */
+	async registerWait(sessionId: SessionId, wait: SessionWait): Promise<void> {
+		await this.#options.log.record(sessionId, ({ status }) =>
+			isLive(status) ? [{ type: 'wait.registered', payload: wait }] : []
+		);
+	}
+
+	/** Ends the wait and wakes who waited, in one write: however often it is asked for, it happens once. */
+	async endWait(sessionId: SessionId, end: WaitEnd): Promise<void> {
+		await this.#options.log.carryOut(sessionId, (state) => endWait(state, end));
+	}
+
+	async report(sessionId: SessionId, text: string): Promise<void> {
+		await this.#options.log.record(sessionId, () => [
+			{ type: 'session.reported', payload: { text: storableValue(text) } }
+		]);
 	}
 
 	/** Changes a message that the agent has not got yet. */
@@ -118,13 +147,20 @@ export class SessionService {
 		}));
 	}
 
-	async decide(sessionId: SessionId, answer: Decide, key?: CommandId): Answered {
+	/** `bySession`: the orchestrator that decides. */
+	async decide(
+		sessionId: SessionId,
+		answer: Decide,
+		key?: CommandId,
+		bySession?: SessionId
+	): Answered {
 		if (isTooDeep(answer.updatedInput)) {
 			return fail(wireError('bad_request', 'updatedInput: is nested too deeply'));
 		}
 		return this.#command(sessionId, answer, 'decide', key, (commandId) => {
 			const { requestId, decision, message = null, updatedInput = null } = storableValue(answer);
-			return { type: 'decide', commandId, requestId, decision, message, updatedInput };
+			const decider = bySession === undefined ? {} : { bySession };
+			return { type: 'decide', commandId, requestId, decision, message, updatedInput, ...decider };
 		});
 	}
 

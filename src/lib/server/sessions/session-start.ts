@@ -173,11 +173,7 @@ class SessionStart {
 			return this.#steps.run('worktree', () => this.#sessionFolder(repo));
 		}
 		const base = await this.#steps.run('mirror', async (say) => {
-			const resolved = await this.#context.git.resolveBase(
-				repo,
-				this.#cell.row.baseBranch,
-				this.#signal
-			);
+			const resolved = await this.#context.git.resolveBase(repo, this.#cell.row, this.#signal);
 			if (resolved.ok) say(...describeBase(this.#cell.row.baseBranch, resolved.value));
 			return resolved;
 		});

@@ -20,6 +20,7 @@
  * | `[[demo: ask question="Which?" options="A\|B"]]` | AskUserQuestion, then repeats the answer |
  * | `[[demo: plan]]` | ExitPlanMode with a small plan (loads the tool first if it is deferred) |
  * | `[[demo: agent prompt="Explain this repo"]]` | a sub-agent with this prompt |
+ * | `[[demo: orchestrate prompt="Do this" prompt="Do that" timeout=60]]` | as an orchestrator: starts a session for each prompt and waits for all; woken, it answers questions and reports |
  * | `[[demo: tool name=Foo input="{}"]]` | calls any tool with any JSON input |
  * | `[[demo: loop command="date" times=0]]` | the same command again and again; 0: for ever |
  * | `[[demo: sleep seconds=60]]` | a long command, for interrupts |

@@ -4,8 +4,8 @@ import { chooseScenario, type ScenarioName } from './scenario.ts';
 import { commitSubject } from './story-commit.ts';
 import { commandOf } from './story-run.ts';
 
-const first = { first: true, planMode: false };
-const later = { first: false, planMode: false };
+const first = { first: true, planMode: false, orchestrator: false };
+const later = { first: false, planMode: false, orchestrator: false };
 
 test.each<[string, ScenarioName, typeof first]>([
 	['Add a health check', 'edit', first],
@@ -19,7 +19,7 @@ test.each<[string, ScenarioName, typeof first]>([
 	['please run the tests', 'run', first],
 	['commit everything', 'commit', later],
 	['Make a plan for the migration', 'plan', first],
-	['Add a cache', 'plan', { first: true, planMode: true }],
+	['Add a cache', 'plan', { ...first, planMode: true }],
 	['hello', 'small-talk', first],
 	['Thanks!', 'small-talk', later],
 	['Thanks, now add a changelog entry', 'edit', later],

@@ -1,17 +1,33 @@
 /** Chooses what the demo model plays from the words of the prompt. Test directives come first. */
 import { directiveScript } from './directive-script.ts';
-import { parseDirectives } from './directive.ts';
+import { allArgs, numberArg, parseDirectives, type Directive } from './directive.ts';
 import type { Reply } from './reply.ts';
 import { replay, type Scene, type Script } from './script.ts';
 import { commitStory } from './story-commit.ts';
 import { editStory } from './story-edit.ts';
 import { explainStory } from './story-explain.ts';
+import {
+	isOrchestrator,
+	isWakeUp,
+	orchestrateStory,
+	startAndWait,
+	wokenStory
+} from './story-orchestrate.ts';
 import { planStory } from './story-plan.ts';
 import { runStory } from './story-run.ts';
 import { recap, smallTalk } from './story-talk.ts';
 
 export type ScenarioName =
-	'directive' | 'small-talk' | 'recap' | 'plan' | 'run' | 'commit' | 'explain' | 'edit';
+	| 'directive'
+	| 'orchestrate'
+	| 'woken'
+	| 'small-talk'
+	| 'recap'
+	| 'plan'
+	| 'run'
+	| 'commit'
+	| 'explain'
+	| 'edit';
 
 const CHANGE =
 	/\b(add|adds|append|build|change|create|delete|document|edit|extend|fix|fixes|implement|improve|insert|make|migrate|refactor|remove|rename|replace|rewrite|update|write)\b/i;
@@ -29,12 +45,14 @@ const PLAN =
 /** Which scenario a prompt gets. `first`: nothing was said before in this conversation. */
 export function chooseScenario(
 	prompt: string,
-	context: { first: boolean; planMode: boolean }
+	context: { first: boolean; planMode: boolean; orchestrator: boolean }
 ): ScenarioName {
+	if (context.orchestrator && isWakeUp(prompt)) return 'woken';
 	if (parseDirectives(prompt).length > 0) return 'directive';
 	const words = prompt.trim().split(/\s+/).length;
 	if (RECAP.test(prompt)) return context.first ? 'explain' : 'recap';
 	if (THANKS.test(prompt) && words <= 8 && !CHANGE.test(prompt)) return 'small-talk';
+	if (context.orchestrator) return 'orchestrate';
 	if (context.planMode || PLAN.test(prompt)) return 'plan';
 	if (RUN.test(prompt)) return 'run';
 	if (COMMIT.test(prompt)) return 'commit';
@@ -47,11 +65,23 @@ function* once(reply: Reply): Script {
 	return reply;
 }
 
+/** `orchestrate` is a whole story of its own, the others are steps of one. */
+function directed(directives: Directive[], scene: Scene): Script {
+	const [first] = directives;
+	if (first?.name !== 'orchestrate') return directiveScript(directives, scene);
+	return startAndWait(scene, allArgs(first, 'prompt'), numberArg(first, 'timeout', 3_600));
+}
+
 function scriptFor(scene: Scene): Script {
 	const { prompt, planMode } = scene.turn;
-	switch (chooseScenario(prompt, { first: scene.earlier.length === 0, planMode })) {
+	const orchestrator = isOrchestrator(scene);
+	switch (chooseScenario(prompt, { first: scene.earlier.length === 0, planMode, orchestrator })) {
 		case 'directive':
-			return directiveScript(parseDirectives(prompt), scene);
+			return directed(parseDirectives(prompt), scene);
+		case 'orchestrate':
+			return orchestrateStory(scene);
+		case 'woken':
+			return wokenStory(scene);
 		case 'small-talk':
 			return once(smallTalk(scene));
 		case 'recap':

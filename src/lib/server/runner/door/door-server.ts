@@ -28,6 +28,8 @@ export interface DoorHandlers {
 	runner(socket: WebSocket, session: DoorSession): void;
 	/** A request to `/model/*`; `req.url` is what follows `/model`. */
 	model(req: IncomingMessage, res: ServerResponse, session: DoorSession): void;
+	/** A request to `/mcp`: who it is stands in `session`, whether it may is for the handler to say. */
+	mcp(req: IncomingMessage, res: ServerResponse, session: DoorSession): void;
 	egress(sessionId: string, host: string, port: number): EgressDecision | Promise<EgressDecision>;
 	/** Settles when it is written down, or can't be. */
 	egressDenied(sessionId: string, denial: EgressDenial): void | Promise<void>;
@@ -153,6 +155,7 @@ export function createDoorServer(options: DoorServerOptions): Server {
 			return denyPlainProxy(req, res, findAny([proxyToken(req)]), options);
 		}
 		const path = pathOf(req);
+		if (path === '/mcp') return onMcp(req, res);
 		if (path !== '/model' && !path.startsWith('/model/')) return notFound(res);
 		const session = findAny(modelTokens(req));
 		if (!session) {
@@ -164,6 +167,16 @@ export function createDoorServer(options: DoorServerOptions): Server {
 		req.url = req.url!.slice('/model'.length);
 		if (!req.url.startsWith('/')) req.url = `/${req.url}`;
 		handlers.model(req, res, { sessionId: session.sessionId, epoch: session.epoch });
+	}
+
+	function onMcp(req: IncomingMessage, res: ServerResponse): void {
+		const session = findAny([authorizationToken(req)]);
+		if (!session) {
+			const message = 'The token of this session is not valid any more.';
+			return sendJson(res, 403, { error: { code: 'unauthorized', message } });
+		}
+		keep(session, req.socket);
+		handlers.mcp(req, res, { sessionId: session.sessionId, epoch: session.epoch });
 	}
 
 	function onUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {

@@ -34,6 +34,7 @@ beforeEach(async () => {
 				served.push({ url: req.url ?? '', session });
 				res.end('model');
 			},
+			mcp: (_req, res, session) => res.end(`mcp ${session.sessionId} ${session.epoch}`),
 			egress: () => ({ allowed: false, reason: 'not tested here' }),
 			egressDenied: () => {}
 		}
@@ -119,6 +120,13 @@ test('a runner gets in with the session’s token and is told to be that session
 	expect(socket.extensions).toBe('');
 });
 
+test('a request for tools is passed on with whose it is', async () => {
+	await openSession(A, 3);
+	const headers = { authorization: `Bearer ${A.token}` };
+	const { body } = await ask({ socketPath: socketOf(A.id) }, '/mcp', headers, 'POST');
+	expect(body).toBe(`mcp ${A.id} 3`);
+});
+
 test.each<[string, string, Record<string, string>, number]>([
 	['no token', '/runner', {}, 401],
 	['an empty token', '/runner', { authorization: 'Bearer ' }, 401],
@@ -179,7 +187,8 @@ test.each<[string, string, Record<string, string>, number]>([
 	['a path that only begins so', '/models', { 'x-api-key': A.token }, 404],
 	['another path', '/', { 'x-api-key': A.token }, 404],
 	['runner without upgrade', '/runner', { authorization: `Bearer ${A.token}` }, 404],
-	['mcp', '/mcp', { authorization: `Bearer ${A.token}` }, 404],
+	['another session’s token for tools', '/mcp', { authorization: `Bearer ${B.token}` }, 403],
+	['no token for tools', '/mcp', {}, 403],
 	['OPTIONS *', '*', { 'x-api-key': A.token }, 404]
 ])('a request with %s gets nowhere', async (_name, path, headers, status) => {
 	await openSession(A);

@@ -36,6 +36,7 @@ beforeEach(async () => {
 		logger: pino({ level: 'silent' }),
 		handlers: {
 			runner: (socket) => socket.close(),
+			mcp: (_req, res) => void res.end(),
 			model: (_req, res) => void res.end(),
 			egress: (_sessionId, host) => decide(host),
 			egressDenied: async (sessionId, { host, port, reason }) => {

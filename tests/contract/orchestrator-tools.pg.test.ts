@@ -1,0 +1,319 @@
+/**
+ * The tools of an orchestrator over real HTTP: a door's socket or the app's port, an MCP client on the
+ * other side, PostgreSQL behind. Who may do what, and that a wait wakes once.
+ */
+import { randomUUID } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import pLimit from 'p-limit';
+import pino from 'pino';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
+import { wireError } from '#lib/domain/errors.ts';
+import type { SessionState } from '#lib/domain/session-state.ts';
+import { findRepo } from '#lib/server/db/repos.ts';
+import { insertSession, listSessions } from '#lib/server/db/sessions.ts';
+import { createMcpDoor } from '#lib/server/orchestrator/mcp-door.ts';
+import { createMcpEndpoint } from '#lib/server/orchestrator/mcp-endpoint.ts';
+import type { Caller, ToolContext } from '#lib/server/orchestrator/tool.ts';
+import { WaitWatch } from '#lib/server/orchestrator/wait-watch.ts';
+import { createHub } from '#lib/server/sessions/hub.ts';
+import { SessionCreation } from '#lib/server/sessions/session-creation.ts';
+import { SessionLog } from '#lib/server/sessions/session-log.ts';
+import { SessionService } from '#lib/server/sessions/session-service.ts';
+import { initialSessionState } from '#lib/domain/session-state.ts';
+import { testDatabase, type TestDatabase } from '../support/postgres.ts';
+import { insertTestRepo, insertTestSession } from '../support/session-rows.ts';
+
+const CAPS = { sessions: 3, running: 2 };
+const EPOCH = 1;
+
+let database: TestDatabase;
+let service: SessionService;
+let log: SessionLog;
+let watch: WaitWatch;
+let server: Server;
+let origin: string;
+let clock: Date;
+let repoId: string;
+let own: SessionId;
+const clients: Client[] = [];
+
+const insertOrchestrator = async (repo: string): Promise<SessionId> => {
+	const id = randomUUID() as SessionId;
+	await insertSession(database.db, {
+		...{ id, repoId: repo, role: 'orchestrator', title: 'o', goalPrompt: 'p' },
+		...{ branchName: `agent/${id}`, baseBranch: 'main', permissionMode: 'full' },
+		...{ conversationId: randomUUID(), epoch: EPOCH, status: 'waiting' },
+		state: { ...initialSessionState(), status: 'waiting', waitingFor: 'input', epoch: EPOCH }
+	});
+	return id;
+};
+
+/** A manager's part in it: made anew, as after a restart. */
+const makeParts = async (): Promise<void> => {
+	const { db } = database;
+	const hub = createHub();
+	const logger = pino({ level: 'silent' });
+	log = new SessionLog({
+		db,
+		hub,
+		now: () => clock,
+		queuePosition: () => null,
+		onCommit: () => {}
+	});
+	const creation = new SessionCreation({
+		db,
+		now: () => clock,
+		newId: randomUUID,
+		findRepo: (id) => findRepo(db, id),
+		hasBaseBranch: (_repo, branch) => Promise.resolve(branch === 'main'),
+		isBranchFree: () => Promise.resolve(true),
+		hasSessionBranch: () => Promise.resolve(true),
+		onCreated: (row) => log.adopt(row)
+	});
+	service = new SessionService({ ...{ db, log, creation }, newId: randomUUID } as never);
+	watch = new WaitWatch({ hub, sessions: service, logger, now: () => clock });
+	await watch.start();
+	const starting = pLimit(1);
+	const contextFor = (caller: Caller): ToolContext => ({
+		...{ caller, sessions: service, caps: CAPS, newId: randomUUID },
+		inTurn: (work) => starting(work),
+		now: () => clock
+	});
+	const endpoint = createMcpEndpoint({
+		...{ version: '1', logger },
+		explain: () => wireError('internal', 'unexpected')
+	});
+	const atDoor = createMcpDoor({ log, endpoint, contextFor });
+	server = createServer((req, res) => {
+		const [, sessionId = '', epoch = ''] = (req.url ?? '').split('/');
+		void atDoor(req, res, { sessionId: sessionId as SessionId, epoch: Number(epoch) });
+	});
+	server.listen(0, '127.0.0.1');
+	await once(server, 'listening');
+	origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+};
+
+const endParts = async (): Promise<void> => {
+	for (const client of clients.splice(0)) await client.close();
+	server.closeAllConnections();
+	server.close();
+	await watch.stop();
+};
+
+const clientOf = async (id: SessionId, epoch = EPOCH): Promise<Client> => {
+	const client = new Client({ name: 'test', version: '1' });
+	clients.push(client);
+	await client.connect(new StreamableHTTPClientTransport(new URL(`${origin}/${id}/${epoch}`)));
+	return client;
+};
+
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- each test knows what it asked for
+const call = async (client: Client, name: string, input: object = {}): Promise<any> => {
+	const result = await client.callTool({ name, arguments: { ...input } });
+	const [content] = result.content as { text: string }[];
+	return JSON.parse(content?.text ?? 'null');
+};
+
+const start = (client: Client, more: object = {}) =>
+	call(client, 'start_session', { prompt: 'Do it', ...more });
+
+/** It has done all that it was told. */
+const rest = (id: SessionId) =>
+	log.record(id, ({ queued }) => [
+		...queued.map(({ commandId }) => ({
+			type: 'message.removed' as const,
+			payload: { commandId }
+		})),
+		{ type: 'session.idled', payload: { afterSeconds: 0 } }
+	]);
+
+beforeAll(async () => {
+	database = await testDatabase();
+});
+afterAll(() => database.close());
+beforeEach(async () => {
+	clock = new Date('2026-11-26T10:00:00Z');
+	repoId = await insertTestRepo(database.db);
+	await database.db.execute(`update repos set default_branch = 'main' where id = '${repoId}'`);
+	own = await insertOrchestrator(repoId);
+	await makeParts();
+});
+afterEach(endParts);
+
+it('offers its tools to a live orchestrator of this start and to nobody else', async () => {
+	const { tools } = await (await clientOf(own)).listTools();
+	expect(tools.map(({ name }) => name).sort()).toEqual([
+		...['answer', 'interrupt_session', 'list_sessions', 'read_session', 'report'],
+		...['send_message', 'start_session', 'stop_session', 'wait_for']
+	]);
+	const implementer = await insertTestSession(database.db, repoId);
+	await expect(clientOf(implementer)).rejects.toThrow(/orchestrator/);
+	await expect(clientOf(own, EPOCH + 1)).rejects.toThrow(/orchestrator/);
+	const client = await clientOf(own);
+	await service.plain(own, 'stop');
+	await expect(call(client, 'list_sessions')).rejects.toThrow(/orchestrator/);
+});
+
+it('starts sessions in its name, up to its caps, also all at once', async () => {
+	const client = await clientOf(own);
+	const answers = await Promise.all(Array.from({ length: 5 }, () => start(client)));
+	const started = answers.filter(({ session_id }) => session_id);
+	expect(started).toHaveLength(CAPS.running);
+	expect(answers.filter(({ code }) => code === 'orchestrator_limit')).toHaveLength(3);
+	const id = started[0].session_id as SessionId;
+	expect(await service.get(id)).toMatchObject({ value: { startedBy: own, role: 'implementer' } });
+	const page = await service.events(id, { after: 0, limit: 10 });
+	expect(page.ok && page.value.events[1]?.payload).toMatchObject({
+		from: 'orchestrator',
+		fromSession: own
+	});
+	await rest(id);
+	expect(await start(client, { base_session_id: id })).toMatchObject({
+		base_branch: started[0].branch
+	});
+	for (const row of await listSessions(database.db, { repoId: repoId as RepoId })) {
+		if (row.id !== own) await rest(row.id as SessionId);
+	}
+	expect((await start(client)).code, 'over its whole life').toBe('orchestrator_limit');
+});
+
+it('sees its own repo, and steers what it started', async () => {
+	const client = await clientOf(own);
+	const otherRepo = await insertTestRepo(database.db);
+	const foreign = await insertTestSession(database.db, otherRepo);
+	const persons = await insertTestSession(database.db, repoId);
+	const { session_id: child } = await start(client);
+	const code = async (name: string, input: object): Promise<string | undefined> =>
+		(await call(client, name, input)).code;
+	for (const session_id of [foreign, randomUUID()]) {
+		expect(await code('read_session', { session_id })).toBe('session_not_found');
+		expect(await code('send_message', { session_id, message: 'x' })).toBe('session_not_found');
+		expect(await code('wait_for', { session_ids: [session_id] })).toBe('session_not_found');
+		expect(await code('start_session', { prompt: 'x', base_session_id: session_id })).toBe(
+			'session_not_found'
+		);
+	}
+	expect(await code('list_sessions', { repo_id: otherRepo })).toBe('repo_not_found');
+	expect(await code('start_session', { prompt: 'x', repo_id: otherRepo })).toBe('repo_not_found');
+	for (const name of ['stop_session', 'interrupt_session']) {
+		expect(await code(name, { session_id: persons })).toBe('not_permitted');
+		expect(await code(name, { session_id: own })).toBe('not_permitted');
+	}
+	expect(await call(client, 'read_session', { session_id: persons })).toMatchObject({
+		status: 'waiting'
+	});
+	const { sessions } = await call(client, 'list_sessions', { limit: 1 });
+	expect(sessions).toHaveLength(1);
+	expect(await call(client, 'send_message', { session_id: child, message: 'On' })).toMatchObject({
+		session_id: child
+	});
+	const cell = await log.find(child);
+	expect(cell?.state.queued.map(({ from, fromSession }) => [from, fromSession])).toEqual([
+		['orchestrator', own],
+		['orchestrator', own]
+	]);
+});
+
+it('pages through sessions without a hole', async () => {
+	const client = await clientOf(own);
+	const ids = [];
+	for (let i = 0; i < 5; i++) ids.push(await insertTestSession(database.db, repoId));
+	const seen: string[] = [];
+	let cursor: string | null = null;
+	do {
+		const page = await call(client, 'list_sessions', { limit: 2, ...(cursor && { cursor }) });
+		seen.push(...page.sessions.map(({ session_id }: { session_id: string }) => session_id));
+		cursor = page.next_cursor as string | null;
+	} while (cursor !== null);
+	expect([...seen].sort()).toEqual([...ids].sort());
+});
+
+const asking = (toolName: string, kind: 'question' | 'approval'): Partial<SessionState> => ({
+	openTurn: 't',
+	pending: [{ requestId: 'r', kind, toolName, title: null, seq: 1 }],
+	waitingFor: kind === 'question' ? 'answer' : 'approval'
+});
+const asksAs = async (toolName: string, kind: 'question' | 'approval'): Promise<SessionId> => {
+	const id = await insertTestSession(database.db, repoId, asking(toolName, kind));
+	await database.db.execute(`update sessions set started_by = '${own}' where id = '${id}'`);
+	return id;
+};
+
+it('answers questions and file edits; commands are the person’s, and who is first decides', async () => {
+	const client = await clientOf(own);
+	const answer = async (session_id: SessionId, decision = 'allow') =>
+		call(client, 'answer', { session_id, request_id: 'r', decision });
+	expect((await answer(await asksAs('Bash', 'approval'))).code).toBe('not_permitted');
+	expect(await answer(await asksAs('Edit', 'approval'))).toMatchObject({ asks: 0 });
+	const question = await asksAs('AskUserQuestion', 'question');
+	const outcomes = await Promise.all([
+		answer(question),
+		service.decide(question, { requestId: 'r', decision: 'deny' })
+	]);
+	const refused = outcomes.filter((it) => (it.code ?? it.error?.code) === 'decision_not_pending');
+	expect(refused).toHaveLength(1);
+});
+
+const messagesOf = async (id: SessionId) => {
+	const page = await service.events(id, { after: 0, limit: 1000 });
+	return page.ok ? page.value.events.filter(({ type }) => type === 'message.accepted') : [];
+};
+
+it('wakes it once when all are at rest, over a restart and however often it is looked at', async () => {
+	const client = await clientOf(own);
+	const a = (await start(client)).session_id as SessionId;
+	const b = (await start(client)).session_id as SessionId;
+	const answered = await call(client, 'wait_for', { session_ids: [a, b] });
+	expect(answered).toMatchObject({ over: false, deadline: '2026-11-26T11:00:00.000Z' });
+	await rest(a);
+	await endParts();
+	await makeParts();
+	expect(await messagesOf(own)).toEqual([]);
+	const woken = waitUntil(async () => (await messagesOf(own)).length > 0);
+	await rest(b);
+	await woken;
+	for (let i = 0; i < 5; i++) {
+		watch.look(own);
+		await rest(b);
+	}
+	await endParts();
+	await makeParts();
+	watch.look(own);
+	await endParts();
+	await makeParts();
+	const messages = await messagesOf(own);
+	expect(messages).toHaveLength(1);
+	expect(messages[0]?.payload).toMatchObject({ from: 'manager', text: expect.stringContaining(a) });
+	expect((await service.get(own)).ok && (await log.find(own))?.state.wait).toBeNull();
+});
+
+it('wakes it at the deadline, and answers at once what is so already', async () => {
+	const client = await clientOf(own);
+	const { session_id: child } = await start(client);
+	expect(
+		await call(client, 'wait_for', { session_ids: [child], timeout_seconds: 10 })
+	).toMatchObject({
+		over: false
+	});
+	clock = new Date(clock.getTime() + 9_999);
+	watch.look(own);
+	await endParts();
+	await makeParts();
+	expect(await messagesOf(own)).toEqual([]);
+	clock = new Date(clock.getTime() + 1);
+	watch.look(own);
+	await waitUntil(async () => (await messagesOf(own)).length > 0);
+	const idle = await insertTestSession(database.db, repoId);
+	expect(await call(await clientOf(own), 'wait_for', { session_ids: [idle] })).toMatchObject({
+		over: true
+	});
+});
+
+const waitUntil = async (is: () => Promise<boolean>): Promise<void> => {
+	await expect.poll(is, { timeout: 10_000 }).toBe(true);
+};
