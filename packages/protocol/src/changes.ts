@@ -34,7 +34,9 @@ export const changesSchema = z.object({
 	/** How many files differ, those that are left out included. */
 	fileCount: z.int(),
 	added: z.int(),
-	removed: z.int()
+	removed: z.int(),
+	/** Brings the branch into a clone on this machine; null while it has no commits of its own. */
+	fetchCommand: z.string().nullable()
 });
 export type Changes = z.infer<typeof changesSchema>;
 

@@ -20,6 +20,8 @@ export interface KeyboardRows {
 
 export class Shell {
 	rows: KeyboardRows | null = null;
+	/** On a session's page. */
+	toggleChanges: (() => void) | null = null;
 	/** Wide screens: the sidebar takes no room. */
 	sidebarHidden = $state(localStorage.getItem(SIDEBAR_KEY) === 'hidden');
 	/** Narrow screens: the sidebar lies over the page. */

@@ -12,7 +12,8 @@ export type ShortcutAction =
 	| 'next-needing-you'
 	| 'focus-input'
 	| 'select-row'
-	| 'toggle-sidebar';
+	| 'toggle-sidebar'
+	| 'toggle-changes';
 
 export const isMac = (): boolean => /Mac|iPhone|iPad/.test(navigator.userAgent);
 
@@ -29,6 +30,7 @@ export const SHORTCUTS: { action: ShortcutAction; keys: string; text: string }[]
 	{ action: 'new-session', keys: 'n', text: 'New session' },
 	{ action: 'focus-input', keys: '/', text: 'Write: jump to the page’s text box' },
 	{ action: 'toggle-sidebar', keys: '[', text: 'Show or hide the sidebar' },
+	{ action: 'toggle-changes', keys: 'c', text: 'Show or hide what the session has changed' },
 	{ action: 'shortcuts', keys: '?', text: 'This sheet' }
 ];
 

@@ -31,6 +31,10 @@ const LOOKS_AT_ONCE = 2;
 
 type Needs = Pick<SessionContext, 'log' | 'git' | 'findRepo' | 'workspaceRoot'>;
 
+/** For a person's shell; ours is never given one. */
+const shellWord = (text: string): string =>
+	/^[\w./:-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+
 interface Subject {
 	repo: RepoRow;
 	cell: SessionCell;
@@ -50,20 +54,21 @@ export class SessionChanges {
 		const subject = await this.#subject(sessionId);
 		if (!subject.ok) return subject;
 		const nothing = { files: [], fileCount: 0, added: 0, removed: 0 };
+		const fetchCommand = this.#fetchCommand(subject.value);
 		if (scope === 'uncommitted') {
 			const worktree = this.#worktree(subject.value);
-			if (!worktree) return ok({ scope, from: null, to: null, ...nothing });
+			if (!worktree) return ok({ scope, from: null, to: null, ...nothing, fetchCommand });
 			const changed = await this.#inTurn(() => changedInWorktree(worktree));
 			if (!changed.ok) return changed;
 			const { head, ...files } = changed.value;
-			return ok({ scope, from: head, to: null, ...files });
+			return ok({ scope, from: head, to: null, ...files, fetchCommand });
 		}
 		const compared = await this.#compared(subject.value, scope);
 		if (!compared.ok) return compared;
-		if (!compared.value) return ok({ scope, from: null, to: null, ...nothing });
+		if (!compared.value) return ok({ scope, from: null, to: null, ...nothing, fetchCommand });
 		const { from, to } = compared.value;
 		const changed = await changedBetween(this.#git, compared.value);
-		return changed.ok ? ok({ scope, from, to, ...changed.value }) : changed;
+		return changed.ok ? ok({ scope, from, to, ...changed.value, fetchCommand }) : changed;
 	}
 
 	async file(
@@ -104,6 +109,13 @@ export class SessionChanges {
 		// An update that is under way has moved the base on, and the branch not yet.
 		const common = await mergeBase(this.#git, { ...compared, from: baseCommit });
 		return common.ok ? ok({ ...compared, from: common.value ?? baseCommit }) : common;
+	}
+
+	#fetchCommand({ repo, cell }: Subject): string | null {
+		if (cell.state.headCommit === null) return null;
+		const { branchName } = cell.row;
+		const mirrorPath = this.#context.git.mirror(repo);
+		return `git fetch ${shellWord(mirrorPath)} ${shellWord(`${branchName}:${branchName}`)}`;
 	}
 
 	/** Null while there is none. */

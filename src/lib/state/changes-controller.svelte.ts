@@ -1,0 +1,108 @@
+/** What a session has changed, as its page shows it: a list, and the diff of the file that is open. */
+import type {
+	ChangedFile,
+	Changes,
+	ChangeScope,
+	FileDiff
+} from '@agent-manager/protocol/changes.ts';
+import type { WireError } from '@agent-manager/protocol/errors.ts';
+import { latestOnly } from '#lib/domain/latest-only.ts';
+import type { Result } from '#lib/domain/result.ts';
+import { callApi } from './api-client.ts';
+
+type Call = <T>(path: string) => Promise<Result<T, WireError>>;
+
+/** Each look into a worktree costs a sandbox: an agent that writes all the time is followed at this pace. */
+const PAUSE_MS = 1_500;
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+export class ChangesController {
+	scope = $state<ChangeScope>('base');
+	changes = $state.raw<Changes | null>(null);
+	/** Why the list is not what it should be; what was read before stays. */
+	error = $state.raw<WireError | null>(null);
+	loading = $state(false);
+	/** The file that is open. */
+	file = $state.raw<ChangedFile | null>(null);
+	diff = $state.raw<FileDiff | null>(null);
+	diffError = $state.raw<WireError | null>(null);
+
+	readonly #sessionId: string;
+	readonly #call: Call;
+	readonly #look: () => void;
+	#disposed = false;
+
+	constructor(sessionId: string, call: Call = callApi) {
+		this.#sessionId = sessionId;
+		this.#call = call;
+		const look = latestOnly(async (_key: 'list') => {
+			if (this.#disposed) return;
+			await this.#read();
+			await pause(this.scope === 'uncommitted' ? PAUSE_MS : 0);
+		});
+		this.#look = () => look('list');
+	}
+
+	dispose(): void {
+		this.#disposed = true;
+	}
+
+	choose(scope: ChangeScope): void {
+		if (scope === this.scope) return;
+		this.scope = scope;
+		this.changes = null;
+		this.close();
+		void this.#read();
+	}
+
+	/** Something may have changed. */
+	refresh(): void {
+		this.#look();
+	}
+
+	open(file: ChangedFile): void {
+		this.file = file;
+		this.diff = null;
+		void this.#readDiff(file);
+	}
+
+	close(): void {
+		this.file = null;
+		this.diff = null;
+		this.diffError = null;
+	}
+
+	async #read(): Promise<void> {
+		const { scope } = this;
+		this.loading = true;
+		const read = await this.#call<Changes>(
+			`/api/sessions/${this.#sessionId}/changes?scope=${scope}`
+		);
+		if (this.#disposed || scope !== this.scope) return;
+		this.loading = false;
+		this.error = read.ok ? null : read.error;
+		if (!read.ok) return;
+		this.changes = read.value;
+		const open = this.file;
+		if (!open) return;
+		const still = read.value.files.find(({ path }) => path === open.path);
+		if (!still) return this.close();
+		this.file = still;
+		await this.#readDiff(still);
+	}
+
+	async #readDiff(file: ChangedFile): Promise<void> {
+		const { scope } = this;
+		const query = new URLSearchParams({ scope, path: file.path });
+		if (file.oldPath !== null) query.set('oldPath', file.oldPath);
+		const read = await this.#call<FileDiff>(
+			`/api/sessions/${this.#sessionId}/changes/file?${query}`
+		);
+		if (this.#disposed || this.file?.path !== file.path || scope !== this.scope) return;
+		this.diffError = read.ok ? null : read.error;
+		// Drawn anew only when it reads otherwise: a refresh must not move what somebody reads.
+		if (read.ok && read.value.hunks === this.diff?.hunks) return;
+		this.diff = read.ok ? read.value : null;
+	}
+}
