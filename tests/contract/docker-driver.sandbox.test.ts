@@ -271,10 +271,9 @@ describe('docker driver and its engine', () => {
 	it('names a DOCKER_HOST that is no address', async () => {
 		const before = process.env.DOCKER_HOST;
 		process.env.DOCKER_HOST = 'tcp://[not an address';
-		const driver = createDockerDriver({ image, logger });
+		const { problem } = await createDockerDriver({ image, logger }).check();
 		if (before === undefined) delete process.env.DOCKER_HOST;
 		else process.env.DOCKER_HOST = before;
-		const { problem } = await driver.check();
 		expect(problem).toMatchObject({ code: 'engine_unreachable' });
 		expect(problem?.message).toContain('DOCKER_HOST');
 	});
