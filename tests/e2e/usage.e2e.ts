@@ -18,6 +18,7 @@ test('what sessions used, by day, repo, model and session; and a log as a file',
 	page
 }) => {
 	await page.goto(app.link);
+	await expect(page.getByRole('link', { name: 'Usage', exact: true })).toBeVisible();
 	await page.keyboard.press('g');
 	await page.keyboard.press('u');
 	await expect(page.getByText('Nothing was used in the last 7 days.')).toBeVisible();
