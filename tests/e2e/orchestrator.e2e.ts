@@ -24,7 +24,7 @@ test('starts two sessions, waits while the manager is killed, is woken once and 
 }) => {
 	test.setTimeout(180_000);
 	const slow =
-		'[[demo: text chunks=200 interval=40]] [[demo: tools bash="date > d"]] [[demo: commit message="On"]]';
+		'[[demo: text chunks=20 interval=400]] [[demo: tools bash="date > d"]] [[demo: commit message="On"]]';
 	const own = await app.startSession(repoId, goal([slow, '[[demo: ask question="Which?"]]']), {
 		role: 'orchestrator'
 	});

@@ -1,5 +1,4 @@
 /** GitHub's REST API, with its failures as errors of the closed list. */
-import { Octokit } from '@octokit/rest';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import { cleanLine } from '#lib/domain/clean-text.ts';
 import { wireError } from '#lib/domain/errors.ts';
@@ -125,6 +124,8 @@ export const createGithubClient = (options: GithubClientOptions): GithubClient =
 		if (!credential) {
 			return fail(wireError('github_not_signed_in', 'Nobody is signed in to GitHub here.'));
 		}
+		// Loaded here, so that no start of the app waits for it.
+		const { Octokit } = await import('@octokit/rest');
 		const octokit = new Octokit({
 			auth: credential.token,
 			baseUrl,

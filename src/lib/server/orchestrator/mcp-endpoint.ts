@@ -2,8 +2,6 @@
  * The tools over MCP (streamable HTTP, stateless): each request is answered by a server of its own, so
  * nothing is lost with a restart and a client that was away just asks again.
  */
-import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
-import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { JsonObject } from '@agent-manager/protocol/json.ts';
@@ -48,6 +46,16 @@ const asContent = (result: Result<JsonObject, WireError>): CallToolResult => ({
 
 export type McpEndpoint = (request: Request, context: ToolContext) => Promise<Response>;
 
+/** Takes a moment to load, which no start of the app waits for. */
+const loadSdk = async () => {
+	const [{ McpServer }, { WebStandardStreamableHTTPServerTransport: Transport }] =
+		await Promise.all([
+			import('@modelcontextprotocol/sdk/server/mcp.js'),
+			import('@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js')
+		]);
+	return { McpServer, Transport };
+};
+
 export const createMcpEndpoint =
 	({ version, logger, explain }: McpEndpointOptions): McpEndpoint =>
 	async (request, context) => {
@@ -55,6 +63,7 @@ export const createMcpEndpoint =
 			// There is nothing that the server would say unasked, and no session to end.
 			return new Response(null, { status: 405, headers: { allow: 'POST' } });
 		}
+		const { McpServer, Transport } = await loadSdk();
 		const server = new McpServer(
 			{ name: 'agent-manager', version },
 			{ maxToolInputElements: MAX_INPUT_ELEMENTS }
@@ -73,7 +82,7 @@ export const createMcpEndpoint =
 				}
 			});
 		}
-		const transport = new WebStandardStreamableHTTPServerTransport({
+		const transport = new Transport({
 			enableJsonResponse: true,
 			maxRequestBodySize: MCP_BODY_MAX_BYTES
 		});
