@@ -1,13 +1,29 @@
 /** Adds up the reports of Vitest and Playwright. What broke outside a test counts as failed, too. */
+import { stripVTControlCharacters } from 'node:util';
 
 /**
  * @typedef {object} Summary
  * @property {number} passed
- * @property {string[]} failed Full names.
+ * @property {{ name: string, why: string }[]} failed Full names; what the test runner said of each.
  * @property {{ name: string, reason: string }[]} skipped
  */
 
 const NO_REASON = 'no reason given';
+
+/** Lines of a failure that the summary repeats: enough to begin with where only its end is kept. */
+const WHY_LINES = 12;
+const WHY_CHARACTERS = 1_200;
+
+/**
+ * The first lines of what a test runner says of a failure, as plain text.
+ * @param {string | undefined} text
+ */
+function shortWhy(text) {
+	const lines = stripVTControlCharacters(text ?? '')
+		.trim()
+		.split('\n');
+	return lines.slice(0, WHY_LINES).join('\n').slice(0, WHY_CHARACTERS);
+}
 
 /**
  * What is skipped by a condition says why in its title: "docker (skipped: no engine)", or the other
@@ -36,17 +52,20 @@ export function readVitest(report, notes, exitCode) {
 		const failedBefore = summary.failed.length;
 		for (const test of file.assertionResults) {
 			if (test.status === 'passed') summary.passed += 1;
-			else if (test.status === 'failed') summary.failed.push(test.fullName);
-			else {
+			else if (test.status === 'failed') {
+				summary.failed.push({ name: test.fullName, why: shortWhy(test.failureMessages?.[0]) });
+			} else {
 				const name = test.fullName;
 				summary.skipped.push({ name, reason: notes[name] || reasonInTitle(name) || NO_REASON });
 			}
 		}
 		const broken = file.status === 'failed' && summary.failed.length === failedBefore;
-		if (broken) summary.failed.push(`${file.name}: ${file.message || 'its set-up failed'}`);
+		if (broken) {
+			summary.failed.push({ name: file.name, why: shortWhy(file.message || 'its set-up failed') });
+		}
 	}
 	if (exitCode !== 0 && summary.failed.length === 0) {
-		summary.failed.push(`vitest ended with code ${exitCode} outside of any test`);
+		summary.failed.push({ name: 'vitest', why: `ended with code ${exitCode} outside of any test` });
 	}
 	return summary;
 }
@@ -64,7 +83,10 @@ function addPlaywrightSuite(suite, prefix, summary) {
 			else if (test.status === 'skipped') {
 				const note = test.annotations?.find((/** @type {any} */ { type }) => type === 'skip');
 				summary.skipped.push({ name, reason: note?.description || NO_REASON });
-			} else summary.failed.push(name);
+			} else {
+				const error = test.results?.flatMap((/** @type {any} */ { errors }) => errors ?? [])[0];
+				summary.failed.push({ name, why: shortWhy(error?.message) });
+			}
 		}
 	}
 	for (const inner of suite.suites ?? []) {
@@ -82,9 +104,12 @@ export function readPlaywright(report, exitCode) {
 	for (const suite of report?.suites ?? []) {
 		addPlaywrightSuite(suite, `${suite.title} > `, summary);
 	}
-	for (const error of report?.errors ?? []) summary.failed.push(`playwright: ${error.message}`);
+	for (const error of report?.errors ?? []) {
+		summary.failed.push({ name: 'playwright', why: shortWhy(error.message) });
+	}
 	if (exitCode !== 0 && summary.failed.length === 0) {
-		summary.failed.push(`playwright ended with code ${exitCode} outside of any test`);
+		const why = `ended with code ${exitCode} outside of any test`;
+		summary.failed.push({ name: 'playwright', why });
 	}
 	return summary;
 }
@@ -114,7 +139,10 @@ export function summaryLines({ passed, failed, skipped }) {
 	for (const [reason, names] of byReason) {
 		lines.push(`Skipped ${names.length}: ${reason}`, ...names.map((name) => `  - ${name}`));
 	}
-	if (failed.length > 0) lines.push('Failed:', ...failed.map((name) => `  - ${name}`));
+	if (failed.length > 0) lines.push('Failed:');
+	for (const { name, why } of failed) {
+		lines.push(`  - ${name}`, ...(why ? why.split('\n').map((line) => `      ${line}`) : []));
+	}
 	lines.push(`${passed} passed, ${failed.length} failed, ${skipped.length} skipped`);
 	return lines;
 }

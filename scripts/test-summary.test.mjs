@@ -17,7 +17,7 @@ describe('Vitest', () => {
 		const report = { testResults: [vitestFile(['passed', 'failed', 'skipped', 'pending'])] };
 		expect(readVitest(report, { 'test 2': 'no engine' }, 1)).toEqual({
 			passed: 1,
-			failed: ['test 1'],
+			failed: [{ name: 'test 1', why: '' }],
 			skipped: [
 				{ name: 'test 2', reason: 'no engine' },
 				{ name: 'test 3', reason: 'no reason given' }
@@ -39,7 +39,9 @@ describe('Vitest', () => {
 
 	it('counts a failed set-up as failed, though its tests are only skipped', () => {
 		const report = { testResults: [vitestFile(['skipped'], 'failed')] };
-		expect(readVitest(report, {}, 1).failed).toEqual(['a.test.ts: its set-up failed']);
+		expect(readVitest(report, {}, 1).failed).toEqual([
+			{ name: 'a.test.ts', why: 'its set-up failed' }
+		]);
 	});
 
 	it('counts a run without a report, or with an error outside of tests, as failed', () => {
@@ -73,26 +75,45 @@ describe('Playwright', () => {
 		};
 		expect(readPlaywright(report, 1)).toEqual({
 			passed: 1,
-			failed: ['a.e2e.ts > inner > two'],
+			failed: [{ name: 'a.e2e.ts > inner > two', why: '' }],
 			skipped: [{ name: 'a.e2e.ts > inner > three', reason: 'no Docker' }]
 		});
 	});
 
 	it('counts errors outside of tests as failed', () => {
-		expect(readPlaywright({ errors: [{ message: 'no' }] }, 1).failed).toEqual(['playwright: no']);
+		const report = { errors: [{ message: 'no' }] };
+		expect(readPlaywright(report, 1).failed).toEqual([{ name: 'playwright', why: 'no' }]);
 		expect(readPlaywright(null, 1).failed).toHaveLength(1);
+	});
+
+	it('says the first lines of why, without colours', () => {
+		const message = ['\u001B[31mexpected 1\u001B[39m', ...Array(40).fill('at a')].join('\n');
+		const failed = {
+			...spec('one', 'unexpected'),
+			tests: [{ status: 'unexpected', results: [{ errors: [{ message }] }] }]
+		};
+		const {
+			failed: [one]
+		} = readPlaywright({ suites: [{ title: 'a', specs: [failed] }] }, 1);
+		expect(one?.why.split('\n')).toEqual(['expected 1', ...Array(11).fill('at a')]);
 	});
 });
 
 describe('the closing line', () => {
 	it('stands alone, after the reasons', () => {
-		const one = { passed: 2, failed: ['x'], skipped: [{ name: 'y', reason: 'no engine' }] };
+		const one = {
+			passed: 2,
+			failed: [{ name: 'x', why: 'no\nway' }],
+			skipped: [{ name: 'y', reason: 'no engine' }]
+		};
 		const lines = summaryLines(addSummaries([one, { passed: 1, failed: [], skipped: [] }]));
 		expect(lines).toEqual([
 			'Skipped 1: no engine',
 			'  - y',
 			'Failed:',
 			'  - x',
+			'      no',
+			'      way',
 			'3 passed, 1 failed, 1 skipped'
 		]);
 	});
