@@ -3,8 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import pino from 'pino';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import WebSocket, { WebSocketServer } from 'ws';
+import { BROWSER_CLOSE } from '@agent-manager/protocol/browser-frames.ts';
 import { ENVELOPE_VERSION } from '@agent-manager/protocol/protocol-version.ts';
 import type { SessionId } from '@agent-manager/protocol/ids.ts';
 import type { Delta } from '@agent-manager/protocol/delta.ts';
@@ -242,6 +243,18 @@ describe('subscribe.session', () => {
 		await viewer.until(() => viewer.seqs.includes(410));
 		expect(asked).toBe(0);
 		expect(viewer.seqs).toEqual(Array.from({ length: 410 }, (_, index) => index + 1));
+	});
+
+	it('is told to come back when the database was away as it asked', async () => {
+		await store(3);
+		const away = Object.assign(new Error('terminating connection'), { code: '57P01' });
+		vi.spyOn(SessionService.prototype, 'find').mockRejectedValueOnce(away);
+		const refused = new Viewer();
+		await refused.subscribe({ afterSeq: 0 });
+		expect(await refused.closed).toBe(BROWSER_CLOSE.goingAway);
+		const back = new Viewer();
+		await back.subscribe({ afterSeq: 0 });
+		await back.until(() => back.seqs.length === 3);
 	});
 
 	it('leaves nothing behind after much coming and going', async () => {

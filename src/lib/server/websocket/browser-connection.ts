@@ -22,6 +22,12 @@ const PING_MS = 15_000;
 const SUBSCRIPTIONS_MAX = 200;
 /** A client that asks and does not read is closed above this much unsent. */
 const ANSWERS_MAX_BYTES = 64 * 1_048_576;
+const ASKS_TO_BE_TOLD: ReadonlySet<ClientPayload['type']> = new Set([
+	'subscribe.session',
+	'subscribe.repo',
+	'subscribe.repo_list',
+	'snapshot.request'
+]);
 
 export class BrowserConnection implements Viewer {
 	readonly #ws: WebSocket;
@@ -151,6 +157,10 @@ export class BrowserConnection implements Viewer {
 		if (!payload.success) return this.#refuseFrame(this.#problem(payload.error.issues));
 		this.#handle(payload.data).catch((cause: unknown) => {
 			this.#services.logger.error({ err: cause, type: payload.data.type }, 'frame failed');
+			// Who asked to be told of changes would wait for ever; it comes back and asks again.
+			if (ASKS_TO_BE_TOLD.has(payload.data.type)) {
+				return this.close(BROWSER_CLOSE.goingAway, 'what was asked for could not be read');
+			}
 			this.refuse(wireError('internal', 'That did not work.'), null, payload.data.type);
 		});
 	}
