@@ -14,7 +14,7 @@ import { seeded } from '../support/seeded.ts';
 import { checkSession, type PageEvidence, type Violation } from './checker.ts';
 import { orderText, type LightOrder } from './light/order.ts';
 import { readLogRows } from './log-rows.ts';
-import { OutboxKeeper } from './outbox-keeper.ts';
+import { readOutbox } from './outbox-truth.ts';
 import type { PageViewer } from './page-viewer.ts';
 import { ProgramViewer } from './program-viewer.ts';
 import { makeStage } from './stage.ts';
@@ -43,7 +43,6 @@ export class World {
 	readonly app: TestApp;
 	readonly folder: string;
 	readonly random: () => number;
-	readonly keeper: OutboxKeeper;
 	readonly sessions: WorldSession[] = [];
 	readonly viewers: ProgramViewer[] = [];
 	readonly pages: PageViewer[] = [];
@@ -53,7 +52,6 @@ export class World {
 		this.folder = folder;
 		this.app = app;
 		this.random = seeded(seed);
-		this.keeper = new OutboxKeeper(app.workspace, join(app.home, 'kept'));
 	}
 
 	/** An app that runs, with one repo. */
@@ -109,9 +107,7 @@ export class World {
 		sessions: readonly WorldSession[] = this.sessions,
 		patienceMs = 60_000
 	): Promise<Verdict> {
-		for (const { id, light } of sessions) {
-			await this.app.api('POST', `/api/sessions/${id}/${light ? 'finish' : 'stop'}`);
-		}
+		for (const session of sessions) await this.#askToEnd(session);
 		const verdict: Verdict = { violations: [], events: 0, records: 0 };
 		for (const { id } of sessions) {
 			const { head } = await until<Session>(
@@ -134,10 +130,25 @@ export class World {
 	async end(): Promise<void> {
 		for (const viewer of this.viewers) viewer.end();
 		for (const page of this.pages) await page.end().catch(() => undefined);
-		this.keeper.end();
 		if (!this.app.isRunning) await this.app.start();
 		await this.app.remove();
 		rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+	}
+
+	/** Again until it is granted: right after a fault the app may still have to say 503. */
+	async #askToEnd({ id, light }: WorldSession): Promise<void> {
+		const path = `/api/sessions/${id}/${light ? 'finish' : 'stop'}`;
+		let said: unknown;
+		const ask = async (): Promise<boolean> => {
+			const { status, body } = await this.app.api('POST', path);
+			said = body;
+			return status < 300 || ended(await this.app.session(id));
+		};
+		await until(() => ask().catch(() => false), `a yes to ${path}`, ENDED_MS).catch(
+			(cause: unknown) => {
+				throw new Error(`the app does not let ${id} end: ${JSON.stringify(said)}`, { cause });
+			}
+		);
 	}
 
 	#follow(session: WorldSession): WorldSession {
@@ -170,7 +181,7 @@ export class World {
 			const due = events.filter(({ seq }) => seq >= window.first && seq <= window.head);
 			pages.push({ name: page.name, ...window, dueHash: transcriptHash(due) });
 		}
-		const truth = this.keeper.records(sessionId);
+		const truth = readOutbox(this.app.workspace, sessionId);
 		const viewers = this.viewers.map((viewer) => viewer.evidence(sessionId));
 		const violations = checkSession({ sessionId, truth, rows, viewers, pages });
 		return { violations: [...violations, ...gone], events: rows.length, records: truth.length };

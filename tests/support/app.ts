@@ -174,6 +174,8 @@ export class TestApp {
 			method,
 			headers: {
 				authorization: `Bearer ${this.token}`,
+				// One that is kept may be of a process that was killed since.
+				connection: 'close',
 				...(body === undefined ? {} : { 'content-type': 'application/json' }),
 				...headers
 			},

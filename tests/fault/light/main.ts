@@ -3,9 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { readAgentOptions } from '../../../packages/runner/src/agent-options.ts';
 import { createLog } from '../../../packages/runner/src/log.ts';
 import { parseEnvironment } from '../../../packages/runner/src/environment.ts';
+import { keepSegments } from './kept-segments.ts';
 import { findOrder } from './order.ts';
 import { LightRunner } from './light-runner.ts';
 
+keepSegments();
 const log = createLog(process.stdout, () => new Date());
 const env = parseEnvironment(process.env);
 const order = findOrder(readAgentOptions(env.sessionFolder, log)?.systemPromptAppend ?? '');
