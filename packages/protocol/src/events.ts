@@ -202,6 +202,9 @@ export const runnerEventSchemas = {
 	}),
 	/** What had been said of a message when its sandbox died. */
 	'runner.partial': z.object({ messageId: z.string(), blocks: z.array(jsonObjectSchema) }),
+	/** In an open turn the agent's process gives no answer. It may be frozen, or busy with itself. */
+	'runner.agent_silent': z.object({ afterSeconds: z.number() }),
+	'runner.agent_heard': z.object({}),
 	'runner.agent_exited': z.object({
 		exitCode: z.int().nullable(),
 		error: z.string().nullable(),

@@ -71,9 +71,10 @@ export type ExitCause = z.infer<typeof exitCauseSchema>;
 
 /**
  * How an unresponsive runner was found: it gives no answer, has no connection, is halted with its sandbox,
- * or has lost its connection while the Docker engine does not answer either.
+ * or has lost its connection while the Docker engine does not answer either. `agent`: the runner answers,
+ * and says that its agent does not.
  */
-export const silenceSchema = z.enum(['unanswered', 'disconnected', 'paused', 'engine']);
+export const silenceSchema = z.enum(['unanswered', 'disconnected', 'paused', 'engine', 'agent']);
 export type Silence = z.infer<typeof silenceSchema>;
 
 /** Something the agent asks a person and waits for. */
@@ -174,7 +175,7 @@ export const sessionSchema = z.object({
 	error: wireErrorSchema.nullable(),
 	/** Why the sandbox ended that nobody had asked to; null from the next start on. */
 	exitCause: exitCauseSchema.nullable(),
-	/** Set while a live session's runner does not answer: since when, and how that was found. */
+	/** Set while a live session's runner or its agent does not answer: since when, and how that was found. */
 	unresponsive: z.object({ since: timestampSchema, silence: silenceSchema }).nullable(),
 	/** True while the agent is not read, because what it said before could not be stored yet. */
 	heldUp: z.boolean(),

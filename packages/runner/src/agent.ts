@@ -42,6 +42,8 @@ export interface AgentDeps {
 	approvals: Approvals;
 	/** A delta, and the record that it must not overtake. */
 	onDelta: (afterN: number, delta: Delta) => void;
+	/** Anything has come from it. */
+	onHeard: () => void;
 	/** It waits for the outbox, or waits no more. */
 	onHeldUp: (heldUp: boolean) => void;
 	/** The agent goes on under another conversation id. */
@@ -197,7 +199,8 @@ export class Agent {
 	}
 
 	#take(message: JsonObject): void {
-		const { outbox } = this.#deps;
+		const { outbox, onHeard } = this.#deps;
+		onHeard();
 		if (message.type === 'stream_event') {
 			const delta = this.#partials.stream(message);
 			if (delta) this.#deps.onDelta(this.#notes.before(outbox.lastN), delta);

@@ -230,7 +230,7 @@ describe('ends', () => {
 		const { door } = await start();
 		runner.say('hang');
 		await door.until(() => door.framesOf('delta').length > 0);
-		runner.killAgent();
+		runner.signalAgent('SIGKILL');
 		expect(await runner.exited()).toBe(1);
 		expect((await door.record('runner.partial')).payload).toMatchObject({
 			blocks: [{ block: 0, kind: 'text', text: 'thinking' }]
@@ -239,10 +239,33 @@ describe('ends', () => {
 		expect((await door.record('runner.stopped')).payload).toEqual({ reason: 'agent_exited' });
 	});
 
+	it('tells of an agent that is frozen, of its next word, and of none that only waits', async () => {
+		const waiting = new RunnerProcess();
+		await waiting.door.open();
+		waiting.writeOptions();
+		waiting.start();
+		try {
+			const { door } = await start();
+			waiting.say('hang');
+			runner.say('hang');
+			for (const it of [waiting.door, door]) await it.until(() => it.framesOf('delta').length > 0);
+			runner.signalAgent('SIGSTOP');
+			const silent = await door.record('runner.agent_silent');
+			expect(silent.payload.afterSeconds).toBeLessThan(45);
+			runner.signalAgent('SIGCONT');
+			await door.record('runner.agent_heard');
+			expect(waiting.types()).not.toContain('runner.agent_silent');
+		} finally {
+			await waiting.dispose();
+		}
+	}, 90_000);
+
 	it('stops although it never reached the door, agent or no agent', async () => {
 		runner = new RunnerProcess();
 		runner.start();
-		await expect.poll(() => existsSync(join(runner.sessionFolder, 'commands.log'))).toBe(true);
+		await expect
+			.poll(() => existsSync(join(runner.sessionFolder, 'commands.log')), { timeout: 20_000 })
+			.toBe(true);
 		runner.signal('SIGTERM');
 		expect(await runner.exited()).toBe(0);
 		runner.writeOptions();

@@ -10,6 +10,7 @@ import { PROTOCOL_VERSION } from '@agent-manager/protocol/protocol-version.ts';
 import type { RunnerEventPayload } from '@agent-manager/protocol/events.ts';
 import type { AgentOptions, ManagerToRunner } from '@agent-manager/protocol/runner-frames.ts';
 import { Agent } from './agent.ts';
+import { AgentWatch } from './agent-watch.ts';
 import { readAgentOptions } from './agent-options.ts';
 import {
 	configFolder,
@@ -100,6 +101,8 @@ class RunnerSession {
 	/** Commands that were taken before there was an agent. */
 	readonly #early: TakenCommand[] = [];
 	#agent: Agent | null = null;
+	/** The agent is not read, because the outbox is full. */
+	#heldUp = false;
 	#inbox: Promise<unknown> = Promise.resolve();
 	#stopping = false;
 	#connectionEnd: ConnectionEnd | null = null;
@@ -148,6 +151,7 @@ class RunnerSession {
 		const version = PROTOCOL_VERSION;
 		this.#records.append('runner.started', { epoch, version, resumed, claudeCodeVersion: null });
 		const deltas = createDeltaBatch((afterN, batch) => this.#connection.sendDeltas(afterN, batch));
+		const watch = this.#watch(process);
 		const agent = new Agent({
 			process,
 			outbox,
@@ -155,13 +159,18 @@ class RunnerSession {
 			commandLog,
 			approvals: this.approvals,
 			onDelta: deltas.add,
-			onHeldUp: (heldUp) => this.#connection.setHeldUp(heldUp),
+			onHeard: () => watch.heard(),
+			onHeldUp: (heldUp) => {
+				this.#heldUp = heldUp;
+				this.#connection.setHeldUp(heldUp);
+			},
 			onConversation: (id) =>
 				saveCurrentConversation(env.sessionFolder, options.conversationId, id),
 			newId: randomUUID,
 			log
 		});
-		const running = agent.run();
+		const running = agent.run().finally(() => watch.stop());
+		watch.start();
 		const { todo } = await recover({
 			commandLog,
 			records: this.#records,
@@ -175,6 +184,18 @@ class RunnerSession {
 		for (const taken of this.#early.splice(0)) agent.handle(taken);
 		if (this.#stopping) void this.#stopAgent(agent);
 		return this.#conclude(agent, await running);
+	}
+
+	#watch({ query }: AgentProcess): AgentWatch {
+		return new AgentWatch({
+			isDue: () => (this.#agent?.turnOpen ?? false) && !this.#heldUp,
+			// A question that Claude Code answers at any time, and that changes nothing.
+			ask: () => query.mcpServerStatus(),
+			onSilent: (afterSeconds) => this.#records.append('runner.agent_silent', { afterSeconds }),
+			onHeard: () => this.#records.append('runner.agent_heard', {}),
+			nowMs: () => performance.now(),
+			log: this.#deps.log
+		});
 	}
 
 	stop(): void {

@@ -96,11 +96,11 @@ export class RunnerProcess {
 		this.#child?.kill(signal);
 	}
 
-	/** Kills the agent alone: the processes whose parent the runner is. */
-	killAgent(): void {
+	/** Signals the agent alone: the processes whose parent the runner is. */
+	signalAgent(signal: NodeJS.Signals): void {
 		const parent = this.#child?.pid;
 		for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-			if (parentOf(pid) === parent) process.kill(Number(pid), 'SIGKILL');
+			if (parentOf(pid) === parent) process.kill(Number(pid), signal);
 		}
 	}
 

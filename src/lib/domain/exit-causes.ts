@@ -43,7 +43,8 @@ export const SILENCE_WORDS: Record<Silence, Words> = {
 	engine: {
 		title: 'The Docker engine has stopped, and the sandbox does not answer',
 		hint: 'Start the Docker engine: then the session goes on, or can be resumed with its conversation.'
-	}
+	},
+	agent: { title: 'Claude Code does not answer', hint: RESTART }
 };
 
 /**

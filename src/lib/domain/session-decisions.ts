@@ -13,7 +13,7 @@ import { fail, ok, type Result } from './result.ts';
 import { isLive } from './session-machine.ts';
 import { decideQueued, finishWaits, goesAtOnce, type QueueCommand } from './message-queue.ts';
 import { decideMark, type SessionMark } from './session-marks.ts';
-import type { SessionState } from './session-state.ts';
+import { silenceOf, type SessionState } from './session-state.ts';
 
 export type ManagerEvent = {
 	[T in ManagerEventType]: { type: T; payload: ManagerEventPayload<T> };
@@ -136,8 +136,8 @@ const stop: Decide<'stop'> = (state) =>
 
 const resume: Decide<'resume'> = (state) => {
 	if (state.ending !== null) return fail(notLive(state));
-	// A sandbox whose runner does not answer is given up for a fresh one.
-	const isLost = state.asleep || state.unresponsive !== null;
+	// A sandbox whose runner or agent does not answer is given up for a fresh one.
+	const isLost = state.asleep || silenceOf(state) !== null;
 	if (isLive(state.status) && !isLost) {
 		return fail(wireError('session_not_resumable', 'The session is live.'));
 	}

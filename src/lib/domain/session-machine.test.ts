@@ -221,6 +221,8 @@ describe('evolve: what became of the sandbox', () => {
 		{ afterSeconds: 30, silence: 'unanswered' }
 	];
 	const answers: Fact = ['manager', 'session.answered_again'];
+	const agentSilent: Fact = ['runner', 'runner.agent_silent', { afterSeconds: 30 }];
+	const agentHeard: Fact = ['runner', 'runner.agent_heard'];
 	const cases: [string, Fact[], Partial<SessionState>][] = [
 		['an end nobody asked for has its cause', [...running, exit('oom')], { exitCause: 'oom' }],
 		['one that was asked for has none', [...running, exit('removed', true)], { exitCause: null }],
@@ -249,7 +251,12 @@ describe('evolve: what became of the sandbox', () => {
 		['a stop, too', [...running, silent, ['manager', 'session.stopped']], { unresponsive: null }],
 		['what sleeps need not answer', [...asleep, silent], { unresponsive: null }],
 		['what has ended neither', [...stopped, silent], { unresponsive: null }],
-		['a start has not come up yet', [...starting, silent], { unresponsive: null }]
+		['a start has not come up yet', [...starting, silent], { unresponsive: null }],
+		['an agent that does not answer', [...running, agentSilent], { agentSilentSince: at }],
+		['its word ends it', [...running, agentSilent, agentHeard], { agentSilentSince: null }],
+		['its end, too', [...running, agentSilent, exit('killed')], { agentSilentSince: null }],
+		['a resume, too', [...running, agentSilent, startOf(2, 'resume')], { agentSilentSince: null }],
+		['none without a turn', [...waiting, agentSilent], { agentSilentSince: null }]
 	];
 	it.each(cases)('%s', (_name, facts, expected) => {
 		expect(fold(facts)).toMatchObject(expected);
@@ -344,6 +351,12 @@ describe('decide', () => {
 				...running,
 				['manager', 'session.stopped_answering', { afterSeconds: 30, silence: 'paused' }]
 			],
+			{ type: 'resume' },
+			['session.start_requested']
+		],
+		[
+			'resume what has an agent that does not answer',
+			[...running, ['runner', 'runner.agent_silent', { afterSeconds: 30 }]],
 			{ type: 'resume' },
 			['session.start_requested']
 		],

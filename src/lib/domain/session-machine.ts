@@ -73,7 +73,8 @@ const withoutTurn = (state: SessionState): SessionState => ({
 	openTurn: null,
 	settling: false,
 	pending: [],
-	openTools: []
+	openTools: [],
+	agentSilentSince: null
 });
 
 /**
@@ -155,7 +156,8 @@ const managerFolds: ManagerFolds = {
 			runnerUp: false,
 			exitedEpoch: epoch,
 			exitCause: expected ? null : cause,
-			unresponsive: null
+			unresponsive: null,
+			agentSilentSince: null
 		};
 		// Whatever the agent began while it was put to sleep ended with its sandbox.
 		return state.asleep ? atRest(withoutTurn(gone)) : gone;
@@ -261,6 +263,11 @@ const runnerFolds: RunnerFolds = {
 		const pending = [...others, { requestId, kind, toolName, title, seq: event.seq }];
 		return inTurn({ ...state, pending });
 	},
+	'runner.agent_silent': (state, _payload, event) =>
+		isLive(state.status) && state.runnerUp && state.openTurn !== null
+			? { ...state, agentSilentSince: event.ts }
+			: state,
+	'runner.agent_heard': (state) => ({ ...state, agentSilentSince: null }),
 	'runner.agent_exited': (state, { exitCode, error, stderr }) => {
 		const words = error ?? stderr.at(-1) ?? (exitCode === null ? null : `exit code ${exitCode}`);
 		return {

@@ -58,6 +58,8 @@ export interface SessionState {
 	runnerEnd: { agentError: string | null; reason: RunnerEndReason | null } | null;
 	/** Set while the runner of a live session does not answer. */
 	unresponsive: Session['unresponsive'];
+	/** Since when the runner says that its agent does not answer. */
+	agentSilentSince: string | null;
 	driver: DriverKind | null;
 	limited: boolean | null;
 	baseCommit: string | null;
@@ -80,6 +82,14 @@ export interface SessionState {
 	pinnedAt: string | null;
 	archivedAt: string | null;
 }
+
+/** Who does not answer: the runner comes first, since it is the one that knows of the agent. */
+export const silenceOf = ({
+	unresponsive,
+	agentSilentSince
+}: SessionState): Session['unresponsive'] =>
+	unresponsive ??
+	(agentSilentSince === null ? null : { since: agentSilentSince, silence: 'agent' });
 
 /** Lines of a step's log that are kept in the state; the events have all. */
 export const STEP_LOG_LINES = 50;
@@ -115,6 +125,7 @@ export const initialSessionState = (): SessionState => ({
 	exitCause: null,
 	runnerEnd: null,
 	unresponsive: null,
+	agentSilentSince: null,
 	driver: null,
 	limited: null,
 	baseCommit: null,

@@ -5,11 +5,12 @@ import {
 	type RunnerEventType,
 	type SessionEvent
 } from '@agent-manager/protocol/events.ts';
+import { SILENCE_WORDS } from './exit-causes.ts';
 import { foldCutOff } from './transcript-cut-off.ts';
 import { deliverMessage } from './transcript-messages.ts';
 import { openRequest, settleRequest } from './transcript-requests.ts';
 import type { TranscriptState } from './transcript-state.ts';
-import { addNotice, closeTurn, newTurn } from './transcript-turns.ts';
+import { addDivider, addNotice, closeTurn, newTurn } from './transcript-turns.ts';
 
 type Fold<T extends RunnerEventType> = (
 	state: TranscriptState,
@@ -44,6 +45,10 @@ const folds: { [T in RunnerEventType]: Fold<T> | null } = {
 	'runner.approval_resolved': (state, { requestId, outcome }) =>
 		settleRequest(state, requestId, outcome, null),
 	'runner.partial': (state, payload, event) => foldCutOff(state, event, payload),
+	'runner.agent_silent': (state, _payload, event) =>
+		addNotice(state, event, { tone: 'warning', ...SILENCE_WORDS.agent }),
+	'runner.agent_heard': (state, _payload, event) =>
+		addDivider(state, event, 'The agent answers again'),
 	'runner.agent_exited': foldAgentExit,
 	'runner.command_unknown_outcome': (state, { commandId, message }, event) => {
 		deliverMessage(state, commandId, 'unknown');

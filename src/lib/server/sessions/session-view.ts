@@ -1,7 +1,7 @@
 /** The session as pages and the API show it. */
 import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import type { Session } from '@agent-manager/protocol/session.ts';
-import { restoreState, type SessionState } from '#lib/domain/session-state.ts';
+import { restoreState, silenceOf, type SessionState } from '#lib/domain/session-state.ts';
 import type { LogPosition } from '#lib/server/db/event-log.ts';
 import type { SessionRow } from '#lib/server/db/sessions.ts';
 
@@ -67,7 +67,7 @@ export const toSession = (
 	wait: state.wait,
 	error: state.error ?? state.limit,
 	exitCause: state.exitCause,
-	unresponsive: state.unresponsive,
+	unresponsive: silenceOf(state),
 	heldUp,
 	turns: state.turns,
 	usage: state.usage,
