@@ -1,5 +1,6 @@
 /** Measures the figures and prints them. `scripts/bench.mjs` says how it is called. */
 import { parseArgs } from 'node:util';
+import { awayFigure } from './away-figure.ts';
 import type { Figure, Row } from './figure.ts';
 import { crowdFigure } from './crowd-figure.ts';
 import { dockerFigure } from './docker-figure.ts';
@@ -17,6 +18,7 @@ const FIGURES: readonly Figure[] = [
 	crowdFigure,
 	durableFigure,
 	viewersFigure,
+	awayFigure,
 	pageFigure,
 	memoryFigure
 ];

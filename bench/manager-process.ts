@@ -106,6 +106,11 @@ export class Manager {
 		return JSON.parse(text) as T;
 	}
 
+	/** Number of the session's newest event. */
+	async headOf(id: string): Promise<number> {
+		return (await this.call<{ head: number }>('GET', `/api/sessions/${id}/events?limit=1`)).head;
+	}
+
 	/** Registers the repository; resolves with its id when sessions can be made from it. */
 	async registerRepo(url: string): Promise<string> {
 		const { repo } = await this.call<{ repo: { id: string } }>('POST', '/api/repos', { url });

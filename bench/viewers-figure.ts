@@ -1,44 +1,26 @@
-/**
- * What viewers get: events of twenty sessions at once, with and without a viewer that takes nothing, and
- * a session in which much happened while nobody looked.
- */
-import { spawn, type ChildProcess } from 'node:child_process';
+/** What viewers get: events of twenty sessions at once, with and without a viewer that takes nothing. */
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
-import { chromium } from '@playwright/test';
 import WebSocket from 'ws';
 import { ENVELOPE_VERSION } from '../packages/protocol/src/protocol-version.ts';
-import { chromiumPath } from '../tests/support/chromium.ts';
-import { nowMs } from './clock.mjs';
 import type { DoorPlace } from './door-runner.mjs';
-import { ms, notMeasured, signed, type Figure, type Row } from './figure.ts';
+import { ms, signed, type Figure, type Row } from './figure.ts';
 import { haltedSessions, releaseSessions } from './halted-sessions.ts';
 import { Manager } from './manager-process.ts';
 import { pssMb } from './process-memory.ts';
 import { median } from './statistics.ts';
-import { endProcess, ROOT, waitForLine } from './workbench.ts';
+import { runBenchProgram, waitForLine } from './workbench.ts';
 
 const CROWD = 20;
 const PER_SECOND = 50;
 const SECONDS = 10;
-const AWAY_EVENTS = 50_000;
 const MEMORY_POLL_MS = 250;
 
 interface Seen {
 	p95: number;
 	p99: number;
-	/** From the first look until the last event was there. */
-	allMs: number;
 	inOrder: boolean;
 }
-
-const runProgram = (program: string, settings: object): ChildProcess =>
-	spawn(process.execPath, [join(ROOT, 'bench', program), JSON.stringify(settings)], {
-		stdio: ['ignore', 'pipe', 'inherit']
-	});
-
-const headOf = async (manager: Manager, id: string): Promise<number> =>
-	(await manager.call<{ head: number }>('GET', `/api/sessions/${id}/events?limit=1`)).head;
 
 const startViewer = async (
 	manager: Manager,
@@ -46,10 +28,16 @@ const startViewer = async (
 	count: number
 ): Promise<ChildProcess> => {
 	const sessions = await Promise.all(
-		places.map(async ({ id }) => ({ id, afterSeq: await headOf(manager, id) }))
+		places.map(async ({ id }) => ({ id, afterSeq: await manager.headOf(id) }))
 	);
 	const { origin, token } = manager;
-	return runProgram('event-viewer.mjs', { origin, token, v: ENVELOPE_VERSION, sessions, count });
+	return runBenchProgram('event-viewer.mjs', {
+		origin,
+		token,
+		v: ENVELOPE_VERSION,
+		sessions,
+		count
+	});
 };
 
 const summaryOf = async (viewer: ChildProcess): Promise<Seen> =>
@@ -101,7 +89,11 @@ const streamOnce = async (
 	const viewer = await startViewer(manager, places, count);
 	const seen = summaryOf(viewer);
 	await waitForLine(viewer, /^ready$/);
-	const runner = runProgram('paced-runner.mjs', { sessions: places, perSecond: PER_SECOND, count });
+	const runner = runBenchProgram('paced-runner.mjs', {
+		sessions: places,
+		perSecond: PER_SECOND,
+		count
+	});
 	const ended = once(runner, 'exit');
 	const peakMb = await peakDuring(manager.pid, seen);
 	await ended;
@@ -146,80 +138,14 @@ const streamRows = async (
 	];
 };
 
-/** From the click to the newest event on the screen, in a page that comes back to the session. */
-const pageBackMs = async (
-	manager: Manager,
-	id: string,
-	meanwhile: () => Promise<unknown>
-): Promise<number | null> => {
-	const executablePath = chromiumPath();
-	if (!executablePath) return null;
-	const browser = await chromium.launch({ executablePath });
-	try {
-		const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
-		await page.goto(`${manager.origin}/sign-in?token=${manager.token}`);
-		await page.goto(`${manager.origin}/sessions/${id}`);
-		await page.getByRole('log').first().waitFor();
-		await page.goto('about:blank');
-		await meanwhile();
-		const from = nowMs();
-		await page.goto(`${manager.origin}/sessions/${id}`, { waitUntil: 'commit' });
-		await page.getByText(`Event ${AWAY_EVENTS}:`).waitFor();
-		return nowMs() - from;
-	} finally {
-		await browser.close();
-	}
-};
-
-const awayRows = async (manager: Manager, place: DoorPlace): Promise<Row[]> => {
-	const head = await headOf(manager, place.id);
-	const happen = async (): Promise<void> => {
-		const settings = { sessions: [place], perSecond: null, count: AWAY_EVENTS };
-		await once(runProgram('paced-runner.mjs', settings), 'exit');
-	};
-	const page = `browser away for ${AWAY_EVENTS} events, back: newest on screen`;
-	const backMs = await pageBackMs(manager, place.id, happen);
-	if (backMs === null) await happen();
-	const { origin, token } = manager;
-	const sessions = [{ id: place.id, afterSeq: head }];
-	const settings = { origin, token, v: ENVELOPE_VERSION, sessions, count: AWAY_EVENTS };
-	const viewer = runProgram('event-viewer.mjs', settings);
-	const { allMs, inOrder } = await summaryOf(viewer);
-	await endProcess(viewer);
-	return [
-		backMs === null
-			? notMeasured(page, '≤ 1 s', 'Chromium is not installed')
-			: {
-					figure: page,
-					limit: '',
-					measured: ms(backMs),
-					comparison: '',
-					goal: '≤ 1 s',
-					ok: backMs <= 1000
-				},
-		{
-			figure: `the same at a plain subscriber: all ${AWAY_EVENTS}`,
-			limit: '',
-			measured: ms(allMs),
-			comparison: inOrder ? 'in order, without a hole' : 'OUT OF ORDER',
-			goal: '≤ 5 s',
-			ok: inOrder && allMs <= 5000
-		}
-	];
-};
-
 export const viewersFigure: Figure = {
 	name: 'viewers',
 	runs: 3,
 	async measure(bench, runs) {
 		const manager = await Manager.open(bench, { driver: 'bubblewrap' });
 		const places = await haltedSessions(bench, manager, CROWD);
-		const [first] = places;
-		if (!first) throw new Error('no session was made');
 		bench.say(`${CROWD} sessions at ${PER_SECOND} events a second`);
 		const rows = await streamRows(manager, places, runs);
-		bench.say(`${AWAY_EVENTS} events while nobody looks`);
-		rows.push(...(await awayRows(manager, first)));
 		await releaseSessions(places);
 		await manager.end();
 		return rows;

@@ -32,6 +32,12 @@ export const waitForLine = (child: ChildProcess, pattern: RegExp): Promise<RegEx
 		);
 	});
 
+/** A program of this folder that takes its settings as JSON in its first argument. */
+export const runBenchProgram = (program: string, settings: object): ChildProcess =>
+	spawn(process.execPath, [join(ROOT, 'bench', program), JSON.stringify(settings)], {
+		stdio: ['ignore', 'pipe', 'inherit']
+	});
+
 export class Workbench {
 	readonly folder: string;
 	readonly repoPath: string;

@@ -245,6 +245,20 @@ describe('subscribe.session', () => {
 		expect(viewer.seqs).toEqual(Array.from({ length: 410 }, (_, index) => index + 1));
 	});
 
+	it('is given a fresh window at once when it asks for one instead of the backlog it is sent', async () => {
+		await store(400, 20_000);
+		const viewer = new Viewer();
+		await viewer.subscribe({ afterSeq: 0 });
+		await viewer.until(() => viewer.frames.some(({ kind }) => kind === 'snapshot'));
+		await viewer.subscribe();
+		const isWindow = ({ payload }: Frame): boolean => payload.events?.length === 200;
+		await viewer.until(() => viewer.frames.some(isWindow));
+		expect(viewer.frames.findIndex(isWindow)).toBeLessThan(300);
+		await store(1);
+		await viewer.until(() => viewer.seqs.at(-1) === 401);
+		expect(viewer.seqs.slice(-201)).toEqual(range(201, 401));
+	});
+
 	it('is told to come back when the database was away as it asked', async () => {
 		await store(3);
 		const away = Object.assign(new Error('terminating connection'), { code: '57P01' });

@@ -70,6 +70,21 @@ describe('being live', () => {
 		expect(sockets.all).toHaveLength(3);
 	});
 
+	it('gives up a try that began before the page woke up: it may hang in a network that is gone', () => {
+		connection.start();
+		sockets.last.open();
+		sockets.last.fail();
+		connection.retryNow();
+		const hanging = sockets.last;
+		connection.wake();
+		expect(sockets.all).toHaveLength(3);
+		sockets.last.open();
+		hanging.fail();
+		vi.advanceTimersByTime(20_000);
+		expect(connection.live).toBe(true);
+		expect(sockets.all).toHaveLength(3);
+	});
+
 	it('asks a silent connection, then drops it', () => {
 		connection.start();
 		sockets.last.open();

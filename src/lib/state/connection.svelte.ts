@@ -123,8 +123,11 @@ export class Connection {
 
 	/** The page came back from the background, or the network did: do not wait for the timers. */
 	wake(): void {
-		if (this.status === 'open') this.#ask();
-		else this.retryNow();
+		if (this.status === 'open') return this.#ask();
+		if (this.status !== 'reconnecting') return;
+		clearTimeout(this.#retryTimer);
+		this.#drop();
+		this.#open();
 	}
 
 	/** Returns the function that unsubscribes. */

@@ -38,7 +38,10 @@ export class SessionSubscription {
 		this.#stopListening = services.hub.onSession(sessionId, (signal) => this.#hear(signal));
 	}
 
-	/** Opens with a snapshot, then follows; with `afterSeq` every event after it comes as such. */
+	/**
+	 * Opens with a snapshot, then follows; with `afterSeq` every event after it comes as such. Resolves
+	 * when it is open: who is sent a long backlog may ask for something else meanwhile.
+	 */
 	async begin(afterSeq: number | undefined): Promise<void> {
 		if (afterSeq === undefined) {
 			const opened = await this.#services.sessions.open(this.#sessionId);
@@ -54,7 +57,7 @@ export class SessionSubscription {
 			this.#sendSnapshot(found.value);
 			this.#cursor = Math.min(afterSeq, found.value.head);
 		}
-		await this.#pull();
+		void this.#pull();
 	}
 
 	/** The session and its partial messages, as soon as every event before them is sent. */
