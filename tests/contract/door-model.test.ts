@@ -11,7 +11,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { ModelEnvironment } from '#lib/server/model/credentials.ts';
 import { createDemoModel } from '#lib/server/model/demo/demo-model.ts';
-import { createUpstreamAgent } from '#lib/server/model/http-upstream.ts';
+import { createUpstreamAgent } from '#lib/server/model/upstream-agent.ts';
 import { createModelHandler } from '#lib/server/model/model-handler.ts';
 import { createUpstreamResolver } from '#lib/server/model/upstream.ts';
 import type { ModelUsage } from '#lib/server/model/usage.ts';
@@ -49,7 +49,7 @@ beforeEach(async () => {
 				demo: createDemoModel({ paceFactor: 0 }).handle,
 				now: Date.now
 			}).resolve(),
-		dispatcher: createUpstreamAgent({}),
+		dispatcher: () => Promise.resolve(createUpstreamAgent({})),
 		onUsage: (_sessionId, used) => void usage.push(used),
 		onFailure: (_sessionId, error) => void failures.push(error),
 		onRateLimit: () => {},

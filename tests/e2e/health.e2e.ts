@@ -218,11 +218,11 @@ test('shows what the archive would free, frees that and nothing else, and keeps 
 		(await app.api('GET', `/api/health/retention?archivedDays=${days}`)).body as Retention;
 	expect((await preview()).sessions).toEqual([]);
 	await app.api('POST', `/api/sessions/${session.id}/archive`);
-	await look();
-	const shown = await until(async () => {
-		const now = retentionSchema.strict().parse(await preview());
-		return now.bytes > 0 ? now : null;
-	}, 'its size');
+	await until(async () => {
+		const sizes = (await look()).disk?.bySession.find(({ sessionId }) => sessionId === session.id);
+		return sizes?.archived && sizes.worktreeBytes > 0 && sizes.folderBytes > 0;
+	}, 'both of its sizes');
+	const shown = retentionSchema.strict().parse(await preview());
 	expect(shown).toMatchObject({ archiveAfterDays: 30, deleteAfterDays: 0, archived: 1 });
 	expect(shown.sessions).toMatchObject([{ sessionId: session.id, commitCount: 1 }]);
 	expect((await preview(1)).sessions).toEqual([]);

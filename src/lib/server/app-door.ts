@@ -1,5 +1,6 @@
 /** What is behind each session's door: its runner, the model, the way out to allowed hosts. */
 import { homedir } from 'node:os';
+import type { Dispatcher } from 'undici';
 import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import type { Guards } from './app-guards.ts';
 import type { Config } from './config.ts';
@@ -9,7 +10,6 @@ import { findRepo } from './db/repos.ts';
 import { isListedHost, parseRepoAddress } from './git/repo-address.ts';
 import type { Logger } from './logger.ts';
 import { createDemoModel } from './model/demo/demo-model.ts';
-import { createUpstreamAgent } from './model/http-upstream.ts';
 import { createModelHandler } from './model/model-handler.ts';
 import { createUpstreamResolver, type UpstreamDescription } from './model/upstream.ts';
 import { createDoor, type Door } from './runner/door/door.ts';
@@ -60,6 +60,16 @@ export const createAppDoor = (options: AppDoorOptions): AppDoor => {
 		demo: createDemoModel().handle,
 		now: Date.now
 	});
+	let agent: Promise<Dispatcher> | null = null;
+	const upstreamAgent = (): Promise<Dispatcher> => {
+		agent ??= import('./model/upstream-agent.ts').then((it) => it.createUpstreamAgent(process.env));
+		return agent;
+	};
+	/** Has what the first request needs loaded by then. */
+	const prepareModel = async (): Promise<void> => {
+		const resolved = await upstream.resolve();
+		if (resolved.ok && resolved.value.kind !== 'demo') await upstreamAgent();
+	};
 	/** Never rejects. */
 	const tellFailure = async (what: Promise<unknown>): Promise<void> => {
 		await what.catch((cause: unknown) =>
@@ -68,7 +78,7 @@ export const createAppDoor = (options: AppDoorOptions): AppDoor => {
 	};
 	const model = createModelHandler({
 		resolveUpstream: () => upstream.resolve(),
-		dispatcher: createUpstreamAgent(process.env),
+		dispatcher: upstreamAgent,
 		logger,
 		now: Date.now,
 		onUsage: (sessionId, usage) => {
@@ -99,8 +109,10 @@ export const createAppDoor = (options: AppDoorOptions): AppDoor => {
 	const door = createDoor({
 		logger,
 		handlers: {
-			runner: (ws, { sessionId, epoch }) =>
-				sessions().manager.acceptRunner(ws, { sessionId: sessionId as SessionId, epoch }),
+			runner: (ws, { sessionId, epoch }) => {
+				sessions().manager.acceptRunner(ws, { sessionId: sessionId as SessionId, epoch });
+				void tellFailure(prepareModel());
+			},
 			model,
 			mcp: (req, res, { sessionId, epoch }) =>
 				void options

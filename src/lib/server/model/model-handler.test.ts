@@ -16,9 +16,9 @@ import type { Dispatcher } from 'undici';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { ModelEnvironment } from './credentials.ts';
-import { createUpstreamAgent } from './http-upstream.ts';
 import type { RateLimit } from './model-failure.ts';
 import { createModelHandler } from './model-handler.ts';
+import { createUpstreamAgent } from './upstream-agent.ts';
 import { createUpstreamResolver, type UpstreamSetting } from './upstream.ts';
 import type { ModelUsage } from './usage.ts';
 
@@ -67,7 +67,7 @@ beforeEach(async () => {
 	Object.assign(seen, { usage: [], failures: [], limits: [] });
 	const handler = createModelHandler({
 		resolveUpstream: () => resolver().resolve(),
-		dispatcher,
+		dispatcher: () => Promise.resolve(dispatcher),
 		onUsage: (_session, usage) => void (seen.usage.push(usage), told()),
 		onFailure: (_session, error) => void (seen.failures.push(error), told()),
 		onRateLimit: (_session, limit) => void seen.limits.push(limit),

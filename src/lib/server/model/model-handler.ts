@@ -16,8 +16,8 @@ import type { ModelUsage, UpstreamHooks } from './usage.ts';
 
 export interface ModelHandlerOptions {
 	resolveUpstream: () => Promise<Result<Upstream, WireError>>;
-	/** From `createUpstreamAgent`. */
-	dispatcher: Dispatcher;
+	/** What `createUpstreamAgent` made, the same at each call. */
+	dispatcher: () => Promise<Dispatcher>;
 	onUsage: (sessionId: string, usage: ModelUsage) => void;
 	/** A person has to do something: `model_auth`, `model_limit`, `model_unreachable`. */
 	onFailure: (sessionId: string, error: WireError) => void;
@@ -103,7 +103,7 @@ export function createModelHandler(options: ModelHandlerOptions): ModelHandler {
 		const hooks = hooksFor(sessionId);
 		if (upstream.value.kind === 'demo') return upstream.value.handle(req, res, hooks);
 		try {
-			await passToUpstream(upstream.value, options.dispatcher, req, res, hooks);
+			await passToUpstream(upstream.value, await options.dispatcher(), req, res, hooks);
 		} catch (error) {
 			if (res.destroyed) return;
 			const cause = redact(causeOf(error), secretsOf(upstream.value));
