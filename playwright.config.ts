@@ -10,8 +10,8 @@ export default defineConfig({
 	outputDir: 'test-results/e2e',
 	fullyParallel: false,
 	workers: 1,
-	timeout: 120_000,
-	expect: { timeout: 20_000 },
+	timeout: 180_000,
+	expect: { timeout: 45_000 },
 	forbidOnly: Boolean(process.env.CI),
 	reporter: [['list']],
 	use: {
