@@ -3,9 +3,10 @@
  * other side, PostgreSQL behind. Who may do what, and that a wait wakes once.
  */
 import { randomUUID } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import pLimit from 'p-limit';
@@ -14,12 +15,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import type { SessionState } from '#lib/domain/session-state.ts';
-import { findRepo } from '#lib/server/db/repos.ts';
+import { findRepo, listRepos } from '#lib/server/db/repos.ts';
 import { insertSession, listSessions } from '#lib/server/db/sessions.ts';
 import { createMcpDoor } from '#lib/server/orchestrator/mcp-door.ts';
 import { createMcpEndpoint } from '#lib/server/orchestrator/mcp-endpoint.ts';
 import type { Caller, ToolContext } from '#lib/server/orchestrator/tool.ts';
 import { WaitWatch } from '#lib/server/orchestrator/wait-watch.ts';
+import { toRepo } from '#lib/server/repos/repo-view.ts';
 import { createHub } from '#lib/server/sessions/hub.ts';
 import { SessionCreation } from '#lib/server/sessions/session-creation.ts';
 import { SessionLog } from '#lib/server/sessions/session-log.ts';
@@ -30,6 +32,22 @@ import { insertTestRepo, insertTestSession } from '../support/session-rows.ts';
 
 const CAPS = { sessions: 3, running: 2 };
 const EPOCH = 1;
+
+/** What git would have said: many files, and a long diff of each. */
+const LINES = Array.from({ length: 2_000 }, (_, at) => `+line ${at}\n`).join('');
+const FILES = Array.from({ length: 250 }, (_, at) => ({
+	...{ path: `f${String(at).padStart(3, '0')}`, oldPath: null, status: 'added', kind: 'file' },
+	...{ added: 2, removed: 1 }
+}));
+const changes = {
+	list: () =>
+		Promise.resolve({
+			ok: true,
+			value: { from: 'a', to: 'b', files: FILES, fileCount: 250, added: 500, removed: 250 }
+		}),
+	file: () =>
+		Promise.resolve({ ok: true, value: { hunks: `@@ -0,0 +1,2000 @@\n${LINES}`, omitted: null } })
+};
 
 let database: TestDatabase;
 let service: SessionService;
@@ -75,12 +93,13 @@ const makeParts = async (): Promise<void> => {
 		hasSessionBranch: () => Promise.resolve(true),
 		onCreated: (row) => log.adopt(row)
 	});
-	service = new SessionService({ ...{ db, log, creation }, newId: randomUUID } as never);
+	service = new SessionService({ ...{ db, log, creation, changes }, newId: randomUUID } as never);
 	watch = new WaitWatch({ hub, sessions: service, logger, now: () => clock });
 	await watch.start();
 	const starting = pLimit(1);
 	const contextFor = (caller: Caller): ToolContext => ({
 		...{ caller, sessions: service, caps: CAPS, newId: randomUUID },
+		repos: async () => (await listRepos(db)).map((row) => toRepo(row, undefined, null)),
 		inTurn: (work) => starting(work),
 		now: () => clock
 	});
@@ -88,9 +107,20 @@ const makeParts = async (): Promise<void> => {
 		...{ version: '1', logger },
 		explain: () => wireError('internal', 'unexpected')
 	});
+	const asPerson = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
+		const body = await text(req);
+		const { method = 'GET' } = req;
+		const request = new Request('http://app/mcp', {
+			...{ method, headers: req.headers as Record<string, string> },
+			...(method === 'POST' && { body })
+		});
+		const answer = await endpoint(request, contextFor({ kind: 'person' }));
+		res.writeHead(answer.status, Object.fromEntries(answer.headers)).end(await answer.text());
+	};
 	const atDoor = createMcpDoor({ log, endpoint, contextFor });
 	server = createServer((req, res) => {
 		const [, sessionId = '', epoch = ''] = (req.url ?? '').split('/');
+		if (sessionId === 'person') return void asPerson(req, res);
 		void atDoor(req, res, { sessionId: sessionId as SessionId, epoch: Number(epoch) });
 	});
 	server.listen(0, '127.0.0.1');
@@ -105,7 +135,7 @@ const endParts = async (): Promise<void> => {
 	await watch.stop();
 };
 
-const clientOf = async (id: SessionId, epoch = EPOCH): Promise<Client> => {
+const clientOf = async (id: SessionId | 'person', epoch = EPOCH): Promise<Client> => {
 	const client = new Client({ name: 'test', version: '1' });
 	clients.push(client);
 	await client.connect(new StreamableHTTPClientTransport(new URL(`${origin}/${id}/${epoch}`)));
@@ -148,8 +178,13 @@ afterEach(endParts);
 it('offers its tools to a live orchestrator of this start and to nobody else', async () => {
 	const { tools } = await (await clientOf(own)).listTools();
 	expect(tools.map(({ name }) => name).sort()).toEqual([
-		...['answer', 'interrupt_session', 'list_sessions', 'read_session', 'report'],
+		...['answer', 'interrupt_session', 'list_sessions', 'read_changes', 'read_session', 'report'],
 		...['send_message', 'start_session', 'stop_session', 'wait_for']
+	]);
+	const person = await (await clientOf('person')).listTools();
+	expect(person.tools.map(({ name }) => name).sort()).toEqual([
+		...['answer', 'interrupt_session', 'list_repos', 'list_sessions', 'read_changes'],
+		...['read_session', 'send_message', 'start_session', 'stop_session']
 	]);
 	const implementer = await insertTestSession(database.db, repoId);
 	await expect(clientOf(implementer)).rejects.toThrow(/orchestrator/);
@@ -180,6 +215,71 @@ it('starts sessions in its name, up to its caps, also all at once', async () => 
 		if (row.id !== own) await rest(row.id as SessionId);
 	}
 	expect((await start(client)).code, 'over its whole life').toBe('orchestrator_limit');
+});
+
+it('starts one session for a key, however often it is asked, over a restart and at its cap', async () => {
+	const asked = { prompt: 'Part one', key: 'part 1' };
+	const first = await Promise.all([1, 2].map(async () => start(await clientOf(own), asked)));
+	await start(await clientOf(own));
+	await endParts();
+	await makeParts();
+	const again = await start(await clientOf(own), asked);
+	const ids = [...first, again].map(({ session_id }) => session_id as SessionId);
+	expect(new Set(ids).size).toBe(1);
+	expect(await listSessions(database.db, { repoId: repoId as RepoId })).toHaveLength(3);
+	const other = await start(await clientOf(own), { ...asked, prompt: 'Another' });
+	expect(other.code).toBe('idempotency_conflict');
+	const client = await clientOf(own);
+	const told = { session_id: ids[0], message: 'On', key: 'part 1' };
+	for (let i = 0; i < 2; i++) await call(client, 'send_message', told);
+	expect((await log.find(ids[0]!))?.state.queued).toHaveLength(2);
+});
+
+it('shows a person’s program the repos, and starts what it asks for once', async () => {
+	const client = await clientOf('person');
+	const { repos } = await call(client, 'list_repos', { limit: 100 });
+	expect(repos).toContainEqual(
+		expect.objectContaining({ repo_id: repoId, default_branch: 'main' })
+	);
+	const page = await call(client, 'list_repos', { cursor: repos.at(-1).repo_id });
+	expect(page).toEqual({ repos: [], next_cursor: null });
+	const asked = { repo_id: repoId, prompt: 'Do it', key: 'k' };
+	const [first, again] = [await start(client, asked), await start(client, asked)];
+	expect(again).toEqual(first);
+	expect(first.started_by).toBeNull();
+});
+
+it('reads what a session has changed in pages, and never pages of two states of it', async () => {
+	const client = await clientOf(own);
+	const { session_id } = await start(client);
+	const read = (more: object) => call(client, 'read_changes', { session_id, ...more });
+	const pagesOf = async (more: object) => {
+		const pages = [await read(more)];
+		while (pages.at(-1).next_cursor) {
+			pages.push(await read({ ...more, cursor: pages.at(-1).next_cursor }));
+		}
+		return pages;
+	};
+	const lists = await pagesOf({});
+	expect(lists[0]).toMatchObject({ file_count: 250, added: 500, removed: 250 });
+	expect(lists.flatMap(({ files }) => files)).toHaveLength(250);
+	const diffs = await pagesOf({ path: 'f001' });
+	expect(diffs.length).toBeGreaterThan(1);
+	expect(diffs.every(({ diff }) => diff.length <= 12_000 && diff.endsWith('\n'))).toBe(true);
+	expect(diffs.map(({ diff }) => diff).join('')).toBe(`@@ -0,0 +1,2000 @@\n${LINES}`);
+	await log.record(session_id, () => [
+		{
+			type: 'commits.collected',
+			payload: { head: 'c'.repeat(40), commitCount: 1, fastForward: true }
+		}
+	]);
+	const late = await read({ path: 'f001', cursor: diffs[0].next_cursor });
+	expect(late).toMatchObject({ code: 'bad_request', message: expect.stringContaining('moved on') });
+	expect(await call(client, 'read_session', { session_id })).toMatchObject({
+		changed: { files: 250, added: 500, removed: 250 }
+	});
+	const foreign = await insertTestSession(database.db, await insertTestRepo(database.db));
+	expect((await read({ session_id: foreign })).code).toBe('session_not_found');
 });
 
 it('sees its own repo, and steers what it started', async () => {

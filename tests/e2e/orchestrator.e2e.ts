@@ -1,4 +1,8 @@
-/** An orchestrator with the real agent and the demo model: starts sessions, waits over a killed manager, is woken once. */
+/**
+ * An orchestrator with the real agent and the demo model, in a real browser: it starts three sessions,
+ * waits without a token, is woken once each time, answers a question or passes it on, reads diffs, reports.
+ * `npx playwright test tests/e2e/orchestrator.e2e.ts --repeat-each 20` is how often that has to hold.
+ */
 import { expect, test } from '@playwright/test';
 import type { SessionEvent } from '../../packages/protocol/src/events.ts';
 import type { Session } from '../../packages/protocol/src/session.ts';
@@ -14,20 +18,84 @@ const goal = (prompts: readonly string[]): string =>
 	`[[demo: orchestrate ${prompts.map((prompt) => `prompt='${prompt}'`).join(' ')}]]`;
 const of = (events: readonly SessionEvent[], type: string): SessionEvent[] =>
 	events.filter((event) => event.type === type);
-const childrenOf = async ({ id }: Session): Promise<Session[]> => {
-	const { body } = await app.api('GET', `/api/repos/${repoId}/sessions`);
+const childrenOf = async ({ id, repoId: repo }: Session): Promise<Session[]> => {
+	const { body } = await app.api('GET', `/api/repos/${repo}/sessions`);
 	return (body.sessions as Session[]).filter(({ startedBy }) => startedBy === id);
 };
+const isReported = (now: Session): boolean => atRest(now) && now.wait === null && now.turns > 1;
 
-test('starts two sessions, waits while the manager is killed, is woken once and reports', async ({
+/** Each wait woke it once, by one message, and nothing was asked of the model while it lasted. */
+const expectFreeWaits = (events: readonly SessionEvent[]): void => {
+	expect(violations(events)).toEqual([]);
+	const ids = (type: string): unknown[] => of(events, type).map(({ payload }) => payload.waitId);
+	expect(ids('wait.registered').length).toBeGreaterThan(0);
+	expect(ids('wait.ended')).toEqual(ids('wait.registered'));
+	const woken = of(events, 'message.accepted').filter(({ payload }) => payload.from === 'manager');
+	expect(woken.map(({ payload }) => payload.commandId)).toEqual(ids('wait.registered'));
+	for (const { seq, payload } of of(events, 'wait.registered')) {
+		const end = of(events, 'wait.ended').find((event) => event.payload.waitId === payload.waitId);
+		const settled = of(events, 'session.settled').find((event) => event.seq > seq);
+		const meanwhile = events.filter(
+			(event) => event.seq > (settled?.seq ?? Infinity) && event.seq < (end?.seq ?? 0)
+		);
+		expect(meanwhile.map(({ type }) => type).filter((type) => /claude|turn/.test(type))).toEqual(
+			[]
+		);
+	}
+};
+
+test('the demo: one click, a question that is the person’s, three branches', async ({ page }) => {
+	test.setTimeout(180_000);
+	await page.goto(app.link);
+	await page.getByRole('button', { name: 'Play the demo' }).click();
+	await page.waitForURL(/\/sessions\//);
+	const { body } = await app.api('POST', '/api/demo');
+	const own = body.session as Session;
+	expect(page.url(), 'the one that is live').toContain(own.id);
+
+	const question = page.locator('[data-testid=pending-request][data-kind=question]');
+	await expect(question).toContainText('How shall the line with a count look?', {
+		timeout: 90_000
+	});
+	const asks = (await childrenOf(own)).filter(({ waitingFor }) => waitingFor === 'answer');
+	expect(asks).toHaveLength(1);
+	// Its session waits for the orchestrator, which waits for the person: one that needs you.
+	await expect(page).toHaveTitle(/^\(1\) /);
+	await question.getByText('Words: 12').click();
+	await question.getByRole('button', { name: 'Answer', exact: true }).click();
+
+	await expect(page.locator('[data-block=report]')).toContainText('3 sessions have come to rest', {
+		timeout: 90_000
+	});
+	await app.sessionWhere(own.id, isReported, 'the end of its turn');
+	expectFreeWaits(await app.events(own.id));
+	const children = await childrenOf(own);
+	expect(children.map(({ commitCount }) => commitCount)).toEqual([1, 1, 1]);
+	const diff = await app.api(
+		'GET',
+		`/api/sessions/${asks[0]?.id}/changes/file?path=src/show-count.js`
+	);
+	expect(diff.body.hunks).toContain('`Words: ${count}`');
+	for (const { id } of children) {
+		await app.api('POST', `/api/sessions/${id}/push`, {});
+		await app.sessionWhere(id, (now) => now.pushedCommit === now.headCommit, 'the push');
+	}
+});
+
+test('starts three sessions, waits while the manager is killed, answers one, reads diffs, reports', async ({
 	page
 }) => {
 	test.setTimeout(180_000);
 	const slow =
 		'[[demo: text chunks=20 interval=400]] [[demo: tools bash="date > d"]] [[demo: commit message="On"]]';
-	const own = await app.startSession(repoId, goal([slow, '[[demo: ask question="Which?"]]']), {
-		role: 'orchestrator'
-	});
+	const quick = '[[demo: write path=c.txt content=quick-words]] [[demo: commit message="Add c"]]';
+	const own = await app.startSession(
+		repoId,
+		goal([slow, quick, '[[demo: ask question="Which?"]]']),
+		{ role: 'orchestrator' }
+	);
+	await page.goto(app.link);
+	await page.goto(`${app.origin}/sessions/${own.id}`);
 	const again = await app.api('POST', `/api/repos/${repoId}/sessions`, {
 		goalPrompt: 'Another',
 		role: 'orchestrator'
@@ -43,34 +111,19 @@ test('starts two sessions, waits while the manager is killed, is woken once and 
 		(now) => atRest(now) && now.wait !== null,
 		'the wait'
 	);
-	expect(waiting.wait?.sessionIds).toHaveLength(2);
-	const spent = waiting.usage;
+	expect(waiting.wait?.sessionIds).toHaveLength(3);
 	await app.kill();
 	await app.start();
 
-	const done = await app.sessionWhere(
-		own.id,
-		(now) => atRest(now) && now.wait === null && now.turns > 1,
-		'the report'
-	);
+	await app.sessionWhere(own.id, isReported, 'the report');
 	const events = await app.events(own.id);
-	expect(violations(events)).toEqual([]);
-	// Once when one asks and the other is done, once more after the answer.
-	const registered = of(events, 'wait.registered');
-	expect(of(events, 'wait.ended').map(({ payload }) => payload.waitId)).toEqual(
-		registered.map(({ payload }) => payload.waitId)
-	);
-	const woken = of(events, 'message.accepted').filter(({ payload }) => payload.from === 'manager');
-	expect(woken.map(({ payload }) => payload.commandId)).toEqual(
-		registered.map(({ payload }) => payload.waitId)
-	);
-	expect(registered.length).toBeGreaterThan(0);
-	expect(done.turns).toBe(1 + registered.length);
+	expectFreeWaits(events);
 	expect(of(events, 'session.reported')).toHaveLength(1);
-	expect(spent.outputTokens).toBeLessThan(done.usage.outputTokens);
+	const results = JSON.stringify(of(events, 'claude.user').map(({ payload }) => payload));
+	expect(results, 'the diff that it has read').toContain('+quick-words');
 
 	const children = await childrenOf(own);
-	expect(children).toHaveLength(2);
+	expect(children).toHaveLength(3);
 	for (const child of children) {
 		const [first] = of(await app.events(child.id), 'message.accepted');
 		expect(first?.payload).toMatchObject({ from: 'orchestrator', fromSession: own.id });
@@ -78,17 +131,9 @@ test('starts two sessions, waits while the manager is killed, is woken once and 
 	const asking = children.find(({ goalPrompt }) => goalPrompt.includes('ask'));
 	const decided = of(await app.events(asking?.id ?? ''), 'request.decided');
 	expect(decided.map(({ payload }) => payload.bySession)).toEqual([own.id]);
-	const worker = children.find(({ id }) => id !== asking?.id);
+	const worker = children.find(({ goalPrompt }) => goalPrompt.includes('date'));
 	expect(worker?.commitCount).toBe(1);
 
-	await page.goto(app.link);
-	await page.goto(`${app.origin}/sessions/${worker?.id}`);
-	await expect(page.locator('[data-block=user]').first()).toContainText('From the orchestrator');
-	await expect(page.getByRole('link', { name: /started by/i })).toHaveAttribute(
-		'href',
-		`/sessions/${own.id}`
-	);
-	await page.goto(`${app.origin}/sessions/${own.id}`);
 	await expect(page.locator('[data-block=report]')).toContainText('come to rest');
 	await expect(
 		page
@@ -96,4 +141,10 @@ test('starts two sessions, waits while the manager is killed, is woken once and 
 			.getByRole('link', { name: worker?.title ?? '' })
 			.first()
 	).toHaveAttribute('href', `/sessions/${worker?.id}`);
+	await page.goto(`${app.origin}/sessions/${worker?.id}`);
+	await expect(page.locator('[data-block=user]').first()).toContainText('From the orchestrator');
+	await expect(page.getByRole('link', { name: /started by/i })).toHaveAttribute(
+		'href',
+		`/sessions/${own.id}`
+	);
 });

@@ -17,7 +17,7 @@ export const ENVELOPE_VERSION = 1;
  *    Commits, pushes and updates from base are asked for and shown (`gitAction`, `pushedCommit`).
  *    What the last days used can be asked for (`usage`), and a branch's pull request (`pull`).
  *    Sessions say which orchestrator started them (`startedBy`), wrote to them (`fromSession`) and decided
- *    (`bySession`), and what they wait for (`wait`).
+ *    (`bySession`), and what they wait for (`wait`). The demo is started in one call (`demo`).
  */
 export const PROTOCOL_VERSION = 2;
 

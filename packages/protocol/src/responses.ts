@@ -41,6 +41,8 @@ export const commandAnswerSchema = z.object({
 	commandId: z.string(),
 	session: sessionSchema
 });
+/** Answer of `POST /api/demo`: the demo's orchestrator. */
+export const demoAnswerSchema = z.object({ session: sessionSchema });
 /** What removing a repo found: commits that are in the mirror only. */
 export const repoRemovedSchema = z.object({
 	removed: z.boolean(),

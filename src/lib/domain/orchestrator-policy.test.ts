@@ -1,13 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Session } from '@agent-manager/protocol/session.ts';
-import {
-	childPermissionMode,
-	decisionRefusal,
-	hasRights,
-	startRefusal
-} from './orchestrator-policy.ts';
+import { decisionRefusal } from './orchestrator-decisions.ts';
+import { childPermissionMode, hasRights, startRefusal } from './orchestrator-policy.ts';
 import type { Waited } from './session-wait.ts';
 
+const own = { id: 'own' as Session['id'], permissionMode: 'full' as const };
 const child = (status: Waited['status']): Waited => ({
 	id: 'a' as Session['id'],
 	title: 'A',
@@ -15,7 +12,8 @@ const child = (status: Waited['status']): Waited => ({
 	waitingFor: status === 'waiting' ? 'input' : null,
 	queued: [],
 	commitCount: 0,
-	pending: []
+	pending: [],
+	startedBy: own.id
 });
 
 describe('one more session', () => {
@@ -27,7 +25,7 @@ describe('one more session', () => {
 		['two, one at rest', ['running', 'waiting'], null],
 		['three, all ended', ['stopped', 'error', 'finished'], 'orchestrator_limit']
 	] as const)('%s', (_name, statuses, code) => {
-		expect(startRefusal(statuses.map(child), caps)?.code ?? null).toBe(code);
+		expect(startRefusal(own, statuses.map(child), caps)?.code ?? null).toBe(code);
 	});
 });
 

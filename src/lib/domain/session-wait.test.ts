@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { Session } from '@agent-manager/protocol/session.ts';
 import { initialSessionState, type SessionState } from './session-state.ts';
-import { endWait, needsAttention, waitOver, wakeText, type Waited } from './session-wait.ts';
+import { endWait, isAtRest, waitOver, wakeText, type Waited } from './session-wait.ts';
 import { evolve } from './session-machine.ts';
 import type { ManagerEvent } from './session-decisions.ts';
 
+const waiter = { id: 'own' as Session['id'], permissionMode: 'full' as const };
 const session = (over: Partial<Waited> = {}): Waited => ({
 	id: 'a' as Session['id'],
 	title: 'A',
@@ -13,23 +14,45 @@ const session = (over: Partial<Waited> = {}): Waited => ({
 	queued: [],
 	commitCount: 0,
 	pending: [],
+	startedBy: waiter.id,
 	...over
 });
 const queued = [{ commandId: 'c', from: 'orchestrator' as const, seq: 1, handedOver: false }];
+const asks = (toolName: string, kind: 'question' | 'approval' = 'approval'): Waited['pending'] => [
+	{ requestId: 'r', kind, seq: 1, toolName, title: null }
+];
 const running = session({ status: 'running', waitingFor: null });
 
-describe('a session needs attention', () => {
+describe('a session is at rest for who waits', () => {
 	it.each([
 		['at rest', session(), true],
 		['with a message that it has not begun', session({ queued }), false],
 		['at work', running, false],
 		['starting', session({ status: 'starting', waitingFor: null }), false],
-		['asking, with a message in its queue', session({ waitingFor: 'answer', queued }), true],
+		[
+			'asking, with a message in its queue',
+			session({ waitingFor: 'answer', queued, pending: asks('AskUserQuestion', 'question') }),
+			true
+		],
+		['asking for a file edit', session({ waitingFor: 'approval', pending: asks('Edit') }), true],
+		[
+			'asking for a command, which is the person’s to allow',
+			session({ waitingFor: 'approval', pending: asks('Bash') }),
+			false
+		],
+		[
+			'asking, and started by somebody else',
+			session({
+				...{ waitingFor: 'answer', startedBy: null },
+				pending: asks('AskUserQuestion', 'question')
+			}),
+			false
+		],
 		['at the model’s limit', session({ waitingFor: 'limit' }), true],
 		['failed', session({ status: 'error', waitingFor: null }), true],
 		['stopped', session({ status: 'stopped', waitingFor: null }), true],
 		['gone', null, true]
-	])('%s: %s', (_name, it, needs) => expect(needsAttention(it)).toBe(needs));
+	])('%s: %s', (_name, it, rests) => expect(isAtRest(it, waiter)).toBe(rests));
 });
 
 describe('a wait', () => {
@@ -43,18 +66,25 @@ describe('a wait', () => {
 		['due', 'all', ['work'], now.toISOString(), 'due'],
 		['fulfilled and due', 'all', ['rest'], now.toISOString(), 'fulfilled']
 	] as const)('%s', (_name, mode, sessionIds, until, over) => {
-		expect(waitOver({ mode, sessionIds: [...sessionIds], deadline: until }, find, now)).toBe(over);
+		expect(
+			waitOver({ mode, sessionIds: [...sessionIds], deadline: until }, find, waiter, now)
+		).toBe(over);
 	});
 
 	it('says how each session stands', () => {
-		const pending = [
-			{ requestId: 'r', kind: 'question', seq: 1, toolName: 'A', title: null } as const
-		];
-		const asking = session({ waitingFor: 'answer', commitCount: 1, pending: [...pending] });
-		const text = wakeText({ sessionIds: ['x', 'y'] }, (id) => (id === 'x' ? asking : null), 'due');
+		const sessions: Record<string, Waited> = {
+			x: session({
+				...{ waitingFor: 'answer', commitCount: 1 },
+				pending: asks('AskUserQuestion', 'question')
+			}),
+			z: session({ waitingFor: 'approval', pending: asks('Bash') })
+		};
+		const find = (id: string): Waited | null => sessions[id] ?? null;
+		const text = wakeText({ sessionIds: ['x', 'y', 'z'] }, find, waiter, 'due');
 		expect(text.split('\n').slice(1)).toEqual([
 			'- x “A”: waiting for answer, 1 commit, asks something',
-			'- y: is gone'
+			'- y: is gone',
+			'- z “A”: waiting for approval, 0 commits, asks the person something'
 		]);
 	});
 });

@@ -4,6 +4,7 @@
  * once, however often and by whomever it is looked at.
  */
 import type { Session, SessionWait } from '@agent-manager/protocol/session.ts';
+import { decidedBy, type Decider } from './orchestrator-decisions.ts';
 import { decide, type Decision } from './session-decisions.ts';
 import { isLive } from './session-machine.ts';
 import type { SessionState } from './session-state.ts';
@@ -13,7 +14,7 @@ export type WaitReason = 'fulfilled' | 'due';
 /** A session as a wait sees it; null when it is gone. */
 export type Waited = Pick<
 	Session,
-	'id' | 'title' | 'status' | 'waitingFor' | 'queued' | 'commitCount' | 'pending'
+	'id' | 'title' | 'status' | 'waitingFor' | 'queued' | 'commitCount' | 'pending' | 'startedBy'
 >;
 
 export interface WaitEnd {
@@ -23,38 +24,48 @@ export interface WaitEnd {
 	text: string;
 }
 
-/** It needs somebody: it has ended, asks something, or has done all that it was told. */
-export const needsAttention = (session: Waited | null): boolean => {
+/**
+ * There is something to do for who waits: it has ended, has done all that it was told, or asks what the
+ * waiting one may answer. What is the person's to answer wakes nobody else.
+ */
+export const isAtRest = (session: Waited | null, waiter: Decider): boolean => {
 	if (session === null || !isLive(session.status)) return true;
 	if (session.status !== 'waiting') return false;
-	return session.waitingFor !== 'input' || session.queued.length === 0;
+	if (session.waitingFor === 'input') return session.queued.length === 0;
+	return session.pending.length === 0 || decidedBy(waiter, session).length > 0;
 };
 
 /** Whether the wait is over: null while it is not. */
 export const waitOver = (
 	{ mode, sessionIds, deadline }: Pick<SessionWait, 'mode' | 'sessionIds' | 'deadline'>,
 	find: (id: string) => Waited | null,
+	waiter: Decider,
 	now: Date
 ): WaitReason | null => {
-	const resting = sessionIds.filter((id) => needsAttention(find(id)));
+	const resting = sessionIds.filter((id) => isAtRest(find(id), waiter));
 	const enough = mode === 'any' ? 1 : sessionIds.length;
 	if (resting.length >= enough) return 'fulfilled';
 	return now.getTime() >= Date.parse(deadline) ? 'due' : null;
 };
 
-const stateWords = (session: Waited | null): string => {
+const asksWords = (session: Waited, waiter: Decider): string => {
+	if (session.pending.length === 0) return '';
+	return decidedBy(waiter, session).length > 0 ? ', asks something' : ', asks the person something';
+};
+
+const stateWords = (session: Waited | null, waiter: Decider): string => {
 	if (session === null) return 'is gone';
-	const { status, waitingFor, commitCount, pending } = session;
+	const { status, waitingFor, commitCount } = session;
 	const commits = commitCount === 1 ? '1 commit' : `${commitCount} commits`;
-	const asks = pending.length > 0 ? ', asks something' : '';
 	const what = status === 'waiting' ? `waiting for ${waitingFor}` : status;
-	return `${what}, ${commits}${asks}`;
+	return `${what}, ${commits}${asksWords(session, waiter)}`;
 };
 
 /** The message that wakes: facts only, since it is said in nobody's name. */
 export const wakeText = (
 	{ sessionIds }: Pick<SessionWait, 'sessionIds'>,
 	find: (id: string) => Waited | null,
+	waiter: Decider,
 	reason: WaitReason
 ): string =>
 	[
@@ -63,7 +74,7 @@ export const wakeText = (
 			: 'Your wait is over. The sessions now:',
 		...sessionIds.map((id) => {
 			const session = find(id);
-			return `- ${id}${session ? ` “${session.title}”` : ''}: ${stateWords(session)}`;
+			return `- ${id}${session ? ` “${session.title}”` : ''}: ${stateWords(session, waiter)}`;
 		})
 	].join('\n');
 

@@ -9,6 +9,7 @@ import { createMcpDoor } from './orchestrator/mcp-door.ts';
 import { createMcpEndpoint } from './orchestrator/mcp-endpoint.ts';
 import type { Caller, ToolContext } from './orchestrator/tool.ts';
 import { WaitWatch } from './orchestrator/wait-watch.ts';
+import type { RepoService } from './repos/repo-service.ts';
 import type { Hub } from './sessions/hub.ts';
 
 export interface AppOrchestratorOptions {
@@ -16,6 +17,7 @@ export interface AppOrchestratorOptions {
 	hub: Hub;
 	logger: Logger;
 	sessions: AppSessions;
+	repos: Pick<RepoService, 'list'>;
 	version: string;
 	explain: (cause: unknown) => WireError;
 }
@@ -30,12 +32,13 @@ export interface AppOrchestrator {
 }
 
 export const createAppOrchestrator = (options: AppOrchestratorOptions): AppOrchestrator => {
-	const { config, hub, logger, sessions, version, explain } = options;
+	const { config, hub, logger, repos, sessions, version, explain } = options;
 	const now = (): Date => new Date();
 	const starting = pLimit(1);
 	const contextFor = (caller: Caller): ToolContext => ({
 		caller,
 		sessions: sessions.service,
+		repos: () => repos.list(),
 		caps: { sessions: config.orchestratorMaxSessions, running: config.orchestratorMaxRunning },
 		inTurn: (work) => starting(work),
 		now,

@@ -77,7 +77,7 @@ export const createParts = async (
 		onCounts: (repoId: RepoId) => repos.publish(repoId)
 	});
 	const orchestrator: AppOrchestrator = createAppOrchestrator({
-		...{ config, hub, logger, sessions },
+		...{ config, hub, logger, sessions, repos: repos.service },
 		version: readAppVersion(),
 		explain: (cause) => explainFailure(cause, database.problem())
 	});

@@ -13,6 +13,7 @@ import { startDatabase } from './app-database.ts';
 import type { ModelDescription } from './app-door.ts';
 import { explainFailure } from './app-failure.ts';
 import type { AppHealth } from './app-health.ts';
+import { createDemo, type StartDemo } from './app-demo.ts';
 import type { AppOrchestrator } from './app-orchestrator.ts';
 import type { AppRepos } from './app-repos.ts';
 import { notLeader, type Standby } from './app-standby.ts';
@@ -51,6 +52,7 @@ export interface App {
 	/** The tools of orchestrators, for a program with the person's token. */
 	mcp: AppOrchestrator['atApp'];
 	about: () => Promise<About>;
+	startDemo: StartDemo;
 	/** What an error that nobody expected means for who asked. */
 	explain: (cause: unknown) => WireError;
 	/** Requests on their way. */
@@ -218,6 +220,11 @@ const start = async ({ onStandby, signal }: StartOptions): Promise<App> => {
 			drivers: await drivers.status(),
 			imageBuild: drivers.imageBuild(),
 			workspaceRoot: config.workspaceRoot
+		}),
+		startDemo: createDemo({
+			...{ workspaceRoot: config.workspaceRoot, git },
+			...{ repos: repos.service, sessions: sessions.service },
+			modelKind: async () => (await door.describeModel()).kind
 		}),
 		explain: (cause) => explainFailure(cause, database.problem()),
 		traffic,

@@ -48,4 +48,32 @@ describe('needsYou', () => {
 		];
 		expect(ids(needsYou(sessions, () => false))).toEqual(['old', 'new']);
 	});
+
+	const asks = (kind: 'question' | 'approval', toolName: string) =>
+		[{ requestId: 'r', kind, seq: 1, toolName, title: null }] as const;
+	const question = { waitingFor: 'answer', pending: [...asks('question', 'AskUserQuestion')] };
+	const command = { waitingFor: 'approval', pending: [...asks('approval', 'Bash')] };
+	const wait = {
+		...{ waitId: 'w', mode: 'all', sessionIds: ['child'] },
+		deadline: '2026-11-23T10:00:00.000Z'
+	};
+	it.each([
+		['a question that its orchestrator waits for', question, { wait }, []],
+		['one whose orchestrator is at work', question, { status: 'running', waitingFor: null }, []],
+		['an answer that its orchestrator reads', { waitingFor: 'input' }, { wait }, []],
+		['a command, which is yours to allow', command, { wait }, ['child']],
+		['a question that nobody waits for', question, {}, ['child']],
+		[
+			'one whose orchestrator has ended',
+			question,
+			{ status: 'stopped', waitingFor: null },
+			['child']
+		],
+		['the model’s limit', { waitingFor: 'limit' }, { wait }, ['child']],
+		['a failure', { status: 'error', waitingFor: null }, { wait }, ['child']]
+	] as const)('of an orchestrator’s session: %s', (_name, child, orchestrator, expected) => {
+		const own = session('own', { role: 'orchestrator', ...orchestrator } as never);
+		const sessions = [own, session('child', { startedBy: 'own', ...child } as never)];
+		expect(ids(needsYou(sessions, ({ id }) => String(id) === 'child'))).toEqual(expected);
+	});
 });

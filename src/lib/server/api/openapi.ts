@@ -39,6 +39,7 @@ import {
 } from '@agent-manager/protocol/requests.ts';
 import {
 	commandAnswerSchema,
+	demoAnswerSchema,
 	eventPageSchema,
 	githubListSchema,
 	repoAnswerSchema,
@@ -284,6 +285,14 @@ export const OPERATIONS: Record<string, Partial<Record<Method, Operation>>> = {
 	},
 	'/api/about': {
 		get: { summary: 'Version, model and sandbox drivers.', status: 200, answer: jsonObjectSchema }
+	},
+	'/api/demo': {
+		post: {
+			summary:
+				'Play the demo: a small repo, and an orchestrator that splits a feature over three sessions. One that is live is answered with. With the demo model only.',
+			status: 201,
+			answer: demoAnswerSchema
+		}
 	},
 	'/api/openapi.json': {
 		get: { summary: 'This document.', status: 200, answer: jsonObjectSchema }

@@ -9,7 +9,9 @@ import type { Result } from '#lib/domain/result.ts';
 import type { Logger } from '#lib/server/logger.ts';
 import type { Tool, ToolContext } from './tool.ts';
 import { answerRequest } from './tools/answer-request.ts';
+import { listRepos } from './tools/list-repos.ts';
 import { listSessions } from './tools/list-sessions.ts';
+import { readChanges } from './tools/read-changes.ts';
 import { readSession } from './tools/read-session.ts';
 import { report } from './tools/report.ts';
 import { startSession } from './tools/start-session.ts';
@@ -17,9 +19,11 @@ import { interruptSession, sendMessage, stopSession } from './tools/steer-sessio
 import { waitFor } from './tools/wait-for.ts';
 
 const TOOLS: readonly Tool[] = [
+	listRepos,
 	listSessions,
 	startSession,
 	readSession,
+	readChanges,
 	sendMessage,
 	interruptSession,
 	stopSession,
@@ -69,7 +73,7 @@ export const createMcpEndpoint =
 			{ maxToolInputElements: MAX_INPUT_ELEMENTS }
 		);
 		const offered = TOOLS.filter(
-			({ forOrchestrators }) => !forOrchestrators || context.caller.kind === 'orchestrator'
+			({ onlyFor }) => onlyFor === undefined || onlyFor === context.caller.kind
 		);
 		for (const { name, description, input, readOnly, run } of offered) {
 			const annotations = { readOnlyHint: readOnly, openWorldHint: false };

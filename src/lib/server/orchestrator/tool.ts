@@ -1,9 +1,16 @@
 /** What each tool is given, and how it is written down: one file for each kind of deed. */
+import { createHash } from 'node:crypto';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
-import { sessionIdSchema, type SessionId } from '@agent-manager/protocol/ids.ts';
+import {
+	commandIdSchema,
+	sessionIdSchema,
+	type CommandId,
+	type SessionId
+} from '@agent-manager/protocol/ids.ts';
 import type { JsonObject } from '@agent-manager/protocol/json.ts';
+import type { Repo } from '@agent-manager/protocol/repo.ts';
 import type { Session } from '@agent-manager/protocol/session.ts';
-import type * as z from 'zod';
+import * as z from 'zod';
 import { wireError } from '#lib/domain/errors.ts';
 import type { OrchestratorCaps } from '#lib/domain/orchestrator-policy.ts';
 import { fail, ok, type Result } from '#lib/domain/result.ts';
@@ -15,6 +22,7 @@ export type Caller = { kind: 'orchestrator'; session: Session } | { kind: 'perso
 export interface ToolContext {
 	caller: Caller;
 	sessions: SessionService;
+	repos: () => Promise<Repo[]>;
 	caps: OrchestratorCaps;
 	/** One start after the other: caps are counted in between. */
 	inTurn: <T>(work: () => Promise<T>) => Promise<T>;
@@ -29,14 +37,40 @@ export interface Tool<S extends z.ZodObject = z.ZodObject> {
 	description: string;
 	input: S;
 	readOnly: boolean;
-	/** Of no use to who has no session to be woken or to speak in. */
-	forOrchestrators: boolean;
+	/** Left out: for both. Some are of no use to who has no session, others to who has one repo. */
+	onlyFor?: Caller['kind'];
 	run: (context: ToolContext, input: z.output<S>) => Answer;
 }
 
 export const tool = <S extends z.ZodObject>(it: Tool<S>): Tool => it as unknown as Tool;
 
 export const sessionIdInput = sessionIdSchema.describe('Id of a session.');
+
+export const keyInput = z
+	.string()
+	.min(1)
+	.max(200)
+	.optional()
+	.describe(
+		'Any words of your own. The same call with the same key is done once and answered again: give one, and repeat it when an answer did not come.'
+	);
+
+/** A caller's words as the key of a command: another caller's, or another tool's, are another key. */
+export const commandKey = (
+	{ caller }: Pick<ToolContext, 'caller'>,
+	toolName: string,
+	key: string | undefined
+): CommandId | undefined => {
+	if (key === undefined) return undefined;
+	const who = caller.kind === 'orchestrator' ? caller.session.id : caller.kind;
+	const hash = createHash('sha256')
+		.update(JSON.stringify([who, toolName, key]))
+		.digest('hex');
+	// Version 8 of RFC 9562: bits of one's own.
+	const parts = /^(.{8})(.{4}).(.{3}).(.{3})(.{12})/.exec(hash)?.slice(1) ?? [];
+	const [a, b, c, d, e] = parts;
+	return commandIdSchema.parse(`${a}-${b}-8${c}-8${d}-${e}`);
+};
 
 const unknown = () => fail(wireError('session_not_found', 'There is no session with this id.'));
 

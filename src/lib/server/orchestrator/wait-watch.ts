@@ -97,9 +97,9 @@ export class WaitWatch {
 			if (found.ok) waited.set(waitedId, found.value);
 		}
 		const find = (waitedId: string): Session | null => waited.get(waitedId) ?? null;
-		const reason = waitOver(wait, find, now());
+		const reason = waitOver(wait, find, own.value, now());
 		if (reason === null) return;
-		const text = wakeText(wait, find, reason);
+		const text = wakeText(wait, find, own.value, reason);
 		await sessions.endWait(id, { waitId: wait.waitId, reason, text });
 	}
 }

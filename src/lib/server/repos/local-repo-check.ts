@@ -5,6 +5,9 @@ import type { WireError } from '@agent-manager/protocol/errors.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import { fail, ok, type Result } from '#lib/domain/result.ts';
 
+/** In the workspace: what the app made for its demo, and no sandbox can write. */
+export const DEMO_FOLDER = 'demo';
+
 const invalid = (message: string, hint?: string): Result<never, WireError> =>
 	fail(wireError('repo_path_invalid', message, hint === undefined ? {} : { hint }));
 
@@ -23,7 +26,7 @@ const enclosing = async (folder: string): Promise<string | null> => {
 };
 
 /**
- * The path with its links resolved, if a repository is there and it is not in the workspace.
+ * The path with its links resolved, if a repository is there and it is not in the workspace (but for the demo's).
  * Error: `repo_path_invalid`.
  */
 export const checkLocalRepo = async (
@@ -40,7 +43,8 @@ export const checkLocalRepo = async (
 		return invalid(denied ? 'This path may not be read.' : 'There is nothing at this path.');
 	}
 	const workspace = await realpath(workspaceRoot).catch(() => workspaceRoot);
-	if (real === workspace || real.startsWith(`${workspace}${sep}`)) {
+	const isIn = (folder: string): boolean => real === folder || real.startsWith(`${folder}${sep}`);
+	if (isIn(workspace) && !isIn(join(workspace, DEMO_FOLDER))) {
 		return invalid('This path is inside the workspace folder of the app.');
 	}
 	if ((await has(real, '.git')) || (await isBare(real))) return ok(real);

@@ -62,6 +62,8 @@ export interface StartedBy {
 	sessionId: SessionId;
 	/** Begin from this session's branch instead of one of the repo's. */
 	baseSessionId?: SessionId;
+	/** Why it may start no more. Asked for what is new only: an answer that was given is given again. */
+	refusal: () => Promise<WireError | null>;
 }
 
 interface Base {
@@ -141,6 +143,8 @@ export class SessionCreation {
 	): Promise<Result<JsonObject, WireError>> {
 		const repo = await this.#options.findRepo(repoId);
 		if (!repo) return fail(wireError('repo_not_found', 'There is no repo with this id.'));
+		const refusal = await by?.refusal();
+		if (refusal) return fail(refusal);
 		const checked = await this.#check(repo, request, by);
 		if (!checked.ok) return checked;
 		const draft = this.#draft(repo, request, checked.value, by);

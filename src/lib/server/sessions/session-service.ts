@@ -90,7 +90,10 @@ export class SessionService {
 	start(repoId: RepoId, request: StartSession, key?: CommandId, by?: StartedBy): Answered {
 		const command = {
 			id: key ?? this.#newKey(),
-			requestHash: hashRequest(`start ${repoId}`, request)
+			requestHash: hashRequest(
+				`start ${repoId}`,
+				by ? [request, by.baseSessionId ?? null] : request
+			)
 		};
 		return this.#options.creation.create(repoId, storableValue(request), command, by);
 	}

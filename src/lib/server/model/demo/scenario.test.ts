@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { DEMO_GOAL, FEATURE_PARTS } from './demo-feature.ts';
 import { additionTo, chooseTarget, newContent, pathsIn } from './edit-target.ts';
 import { chooseScenario, type ScenarioName } from './scenario.ts';
 import { commitSubject } from './story-commit.ts';
@@ -27,7 +28,13 @@ test.each<[string, ScenarioName, typeof first]>([
 	['What did you do?', 'recap', later],
 	['What did you do?', 'explain', first],
 	['[[demo: text]] thanks', 'directive', later],
-	['', 'edit', first]
+	['', 'edit', first],
+	[DEMO_GOAL, 'orchestrate', { ...first, orchestrator: true }],
+	...FEATURE_PARTS.map(({ prompt }): [string, ScenarioName, typeof first] => [
+		prompt,
+		'feature-part',
+		first
+	])
 ])('“%s” → %s', (prompt, scenario, context) => {
 	expect(chooseScenario(prompt, context)).toBe(scenario);
 });

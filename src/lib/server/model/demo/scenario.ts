@@ -1,18 +1,15 @@
 /** Chooses what the demo model plays from the words of the prompt. Test directives come first. */
 import { directiveScript } from './directive-script.ts';
 import { allArgs, numberArg, parseDirectives, type Directive } from './directive.ts';
+import { featurePartOf } from './demo-feature.ts';
 import type { Reply } from './reply.ts';
 import { replay, type Scene, type Script } from './script.ts';
+import { hasSessionTools } from './session-tools.ts';
 import { commitStory } from './story-commit.ts';
 import { editStory } from './story-edit.ts';
 import { explainStory } from './story-explain.ts';
-import {
-	isOrchestrator,
-	isWakeUp,
-	orchestrateStory,
-	startAndWait,
-	wokenStory
-} from './story-orchestrate.ts';
+import { featurePartStory } from './story-feature.ts';
+import { isWakeUp, orchestrateStory, startAndWait, wokenStory } from './story-orchestrate.ts';
 import { planStory } from './story-plan.ts';
 import { runStory } from './story-run.ts';
 import { recap, smallTalk } from './story-talk.ts';
@@ -21,6 +18,7 @@ export type ScenarioName =
 	| 'directive'
 	| 'orchestrate'
 	| 'woken'
+	| 'feature-part'
 	| 'small-talk'
 	| 'recap'
 	| 'plan'
@@ -53,6 +51,7 @@ export function chooseScenario(
 	if (RECAP.test(prompt)) return context.first ? 'explain' : 'recap';
 	if (THANKS.test(prompt) && words <= 8 && !CHANGE.test(prompt)) return 'small-talk';
 	if (context.orchestrator) return 'orchestrate';
+	if (featurePartOf(prompt)) return 'feature-part';
 	if (context.planMode || PLAN.test(prompt)) return 'plan';
 	if (RUN.test(prompt)) return 'run';
 	if (COMMIT.test(prompt)) return 'commit';
@@ -74,7 +73,8 @@ function directed(directives: Directive[], scene: Scene): Script {
 
 function scriptFor(scene: Scene): Script {
 	const { prompt, planMode } = scene.turn;
-	const orchestrator = isOrchestrator(scene);
+	const orchestrator = hasSessionTools(scene);
+	const part = featurePartOf(prompt);
 	switch (chooseScenario(prompt, { first: scene.earlier.length === 0, planMode, orchestrator })) {
 		case 'directive':
 			return directed(parseDirectives(prompt), scene);
@@ -82,6 +82,8 @@ function scriptFor(scene: Scene): Script {
 			return orchestrateStory(scene);
 		case 'woken':
 			return wokenStory(scene);
+		case 'feature-part':
+			return part ? featurePartStory(scene, part) : editStory(scene);
 		case 'small-talk':
 			return once(smallTalk(scene));
 		case 'recap':

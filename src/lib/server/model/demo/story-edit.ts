@@ -14,7 +14,11 @@ import {
 import { closingNote } from './story-talk.ts';
 import { absolutePath, shellQuote } from './tool-calls.ts';
 
-const ASK = /\b(ask me|ask (a |some )?questions?|let me (choose|decide|pick)|check with me)\b/i;
+const WANTS_TO_BE_ASKED =
+	/\b(ask me|ask (a |some )?questions?|let me (choose|decide|pick)|check with me)\b/i;
+
+/** Does the person want to be asked what may be decided either way? */
+export const wantsToBeAsked = (prompt: string): boolean => WANTS_TO_BE_ASKED.test(prompt);
 
 /** A question before the change, if the prompt wants one. Null: go on. */
 function* askFirst(
@@ -22,7 +26,7 @@ function* askFirst(
 	target: EditTarget
 ): Generator<Reply, Reply | null, ToolOutcome[]> {
 	const { tools } = scene.conversation;
-	if (!ASK.test(scene.turn.prompt)) return null;
+	if (!wantsToBeAsked(scene.turn.prompt)) return null;
 	if (!tools.has('AskUserQuestion')) return null;
 	const [outcome] = yield reply([
 		say('Before I change anything I would like to know one thing.\n'),

@@ -21,3 +21,7 @@ export function* loadTool(
 	if (!scene.conversation.deferred.has(name)) return;
 	yield reply([call('ToolSearch', { query: `select:${name}`, max_results: 1 })], AT_ONCE);
 }
+
+/** What a person chose or wrote, in the answer of AskUserQuestion; null when it is not there. */
+export const answerIn = (text: string, question: string): string | null =>
+	text.split(`"${question}"="`)[1]?.split('"')[0] ?? null;

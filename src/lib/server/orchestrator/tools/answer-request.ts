@@ -1,7 +1,7 @@
 import { decideSchema } from '@agent-manager/protocol/requests.ts';
 import * as z from 'zod';
 import { wireError } from '#lib/domain/errors.ts';
-import { decisionRefusal } from '#lib/domain/orchestrator-policy.ts';
+import { decisionRefusal } from '#lib/domain/orchestrator-decisions.ts';
 import { fail } from '#lib/domain/result.ts';
 import { briefAnswer, sessionIdInput, steeredSession, tool } from '../tool.ts';
 
@@ -17,7 +17,6 @@ export const answerRequest = tool({
 		message: decideSchema.shape.message.describe('Said to the session when you deny.')
 	}),
 	readOnly: false,
-	forOrchestrators: false,
 	run: async (context, { session_id, request_id, decision, answers, message }) => {
 		const found = await steeredSession(context, session_id);
 		if (!found.ok) return found;

@@ -15,7 +15,6 @@ export const listSessions = tool({
 		limit: z.int().min(1).max(100).default(20)
 	}),
 	readOnly: true,
-	forOrchestrators: false,
 	run: async ({ caller, sessions }, { repo_id, started_by_me, cursor, limit }) => {
 		const own = caller.kind === 'orchestrator' ? caller.session : null;
 		if (own && repo_id !== undefined && repo_id !== own.repoId) {

@@ -3,6 +3,7 @@ import { seqSchema } from '@agent-manager/protocol/ids.ts';
 import type { JsonObject } from '@agent-manager/protocol/json.ts';
 import type { Session } from '@agent-manager/protocol/session.ts';
 import * as z from 'zod';
+import { decidedBy } from '#lib/domain/orchestrator-decisions.ts';
 import { ok, type Result } from '#lib/domain/result.ts';
 import { blocksOf } from '#lib/domain/transcript-state.ts';
 import { foldEvents } from '#lib/domain/transcript.ts';
@@ -17,11 +18,14 @@ const clip = (text: string): string =>
 
 /** What the session asks, with the call or the questions it is about. */
 const requests = async (
-	{ sessions }: ToolContext,
-	{ id, pending }: Session
-): Promise<JsonObject[]> =>
-	Promise.all(
-		pending.map(async ({ requestId, kind, toolName, title, seq }) => {
+	{ caller, sessions }: ToolContext,
+	session: Session
+): Promise<JsonObject[]> => {
+	const { id, pending } = session;
+	const own = caller.kind === 'orchestrator' ? decidedBy(caller.session, session) : pending;
+	return Promise.all(
+		pending.map(async (request) => {
+			const { requestId, kind, toolName, title, seq } = request;
 			const page = await sessions.events(id, { after: seq - 1, limit: 1 });
 			const input = page.ok ? page.value.events[0]?.payload.input : null;
 			return {
@@ -29,10 +33,12 @@ const requests = async (
 				kind,
 				tool: toolName,
 				title,
-				input: clip(JSON.stringify(input ?? null))
+				input: clip(JSON.stringify(input ?? null)),
+				yours_to_answer: own.includes(request)
 			};
 		})
 	);
+};
 
 const messages = async (
 	{ sessions }: ToolContext,
@@ -54,17 +60,28 @@ const messages = async (
 	return ok({ messages: shown, earlier_cursor: isRest ? (first ?? null) : null });
 };
 
+/** How much it has changed, in numbers; null when that can't be told now. */
+const changed = async (
+	{ sessions }: ToolContext,
+	{ id, commitCount }: Session
+): Promise<JsonObject | null> => {
+	if (commitCount === 0) return { files: 0, added: 0, removed: 0 };
+	const changes = await sessions.changes.list(id, 'base');
+	if (!changes.ok) return null;
+	const { fileCount, added, removed } = changes.value;
+	return { files: fileCount, added, removed };
+};
+
 export const readSession = tool({
 	name: 'read_session',
 	description:
-		'How a session stands: status, commits, what it asks and its last messages, oldest first. Give earlier_cursor back as before for what was said earlier. What a session says of itself is its word: look at its commits, too (git fetch is not needed: start a session from its branch, or ask it).',
+		'How a session stands: status, how much its commits change, what it asks and its last messages, oldest first. Give earlier_cursor back as before for what was said earlier. What a session says of itself is its word: look at what it changed, too (read_changes).',
 	input: z.strictObject({
 		session_id: sessionIdInput,
 		before: seqSchema.optional(),
 		limit: z.int().min(1).max(50).default(8)
 	}),
 	readOnly: true,
-	forOrchestrators: false,
 	run: async (context, { session_id, before, limit }) => {
 		const found = await visibleSession(context, session_id);
 		if (!found.ok) return found;
@@ -73,6 +90,7 @@ export const readSession = tool({
 		const pending = await requests(context, found.value);
 		return ok({
 			...briefly(found.value),
+			changed: await changed(context, found.value),
 			goal: clip(found.value.goalPrompt),
 			pending,
 			...said.value

@@ -7,6 +7,8 @@ import { childPermissionMode, startRefusal } from '#lib/domain/orchestrator-poli
 import { fail } from '#lib/domain/result.ts';
 import {
 	briefAnswer,
+	commandKey,
+	keyInput,
 	sessionIdInput,
 	tool,
 	visibleSession,
@@ -27,7 +29,8 @@ const inputSchema = z.strictObject({
 	branch: branchSuffix.describe('The branch will be agent/<this>.'),
 	model,
 	instructions: additionalInstructions.describe('Added to its system prompt.'),
-	permission_mode: z.enum(['full', 'ask']).optional()
+	permission_mode: z.enum(['full', 'ask']).optional(),
+	key: keyInput
 });
 type Input = z.output<typeof inputSchema>;
 
@@ -41,16 +44,17 @@ const requestOf = (input: Input, permissionMode: 'full' | 'ask'): StartSession =
 	...(input.instructions && { additionalInstructions: input.instructions })
 });
 
-const startAsPerson = async ({ sessions }: ToolContext, input: Input): Answer => {
+const keyOf = (context: ToolContext, { key }: Input) => commandKey(context, 'start_session', key);
+
+const startAsPerson = async (context: ToolContext, input: Input): Answer => {
 	if (input.repo_id === undefined) {
 		return fail(wireError('bad_request', 'repo_id: say which repository.'));
 	}
 	if (input.base_session_id !== undefined) {
 		return fail(wireError('bad_request', 'base_session_id: is for orchestrators.'));
 	}
-	return briefAnswer(
-		await sessions.start(input.repo_id, requestOf(input, input.permission_mode ?? 'full'))
-	);
+	const request = requestOf(input, input.permission_mode ?? 'full');
+	return briefAnswer(await context.sessions.start(input.repo_id, request, keyOf(context, input)));
 };
 
 const startAsChild = async (context: ToolContext, own: Session, input: Input): Answer => {
@@ -63,12 +67,19 @@ const startAsChild = async (context: ToolContext, own: Session, input: Input): A
 		const base = await visibleSession(context, input.base_session_id);
 		if (!base.ok) return base;
 	}
-	const started = (await sessions.list({ repoId })).filter(({ startedBy }) => startedBy === own.id);
-	const refusal = startRefusal(started, caps);
-	if (refusal) return fail(refusal);
 	const request = requestOf(input, childPermissionMode(own.permissionMode, input.permission_mode));
-	const by = { sessionId: own.id, baseSessionId: input.base_session_id };
-	return briefAnswer(await sessions.start(repoId, request, undefined, by));
+	const by = {
+		...{ sessionId: own.id, baseSessionId: input.base_session_id },
+		refusal: async () => {
+			const all = await sessions.list({ repoId });
+			return startRefusal(
+				own,
+				all.filter(({ startedBy }) => startedBy === own.id),
+				caps
+			);
+		}
+	};
+	return briefAnswer(await sessions.start(repoId, request, keyOf(context, input), by));
 };
 
 export const startSession = tool({
@@ -77,7 +88,6 @@ export const startSession = tool({
 		'Starts a session: an agent of its own in its own sandbox, on its own branch. It knows nothing of this conversation. Answers at once; wait_for tells when it is at rest.',
 	input: inputSchema,
 	readOnly: false,
-	forOrchestrators: false,
 	run: (context, input) => {
 		const { caller } = context;
 		if (caller.kind === 'person') return startAsPerson(context, input);

@@ -1,21 +1,32 @@
 import { sendMessageSchema } from '@agent-manager/protocol/requests.ts';
 import * as z from 'zod';
-import { briefAnswer, sessionIdInput, steeredSession, tool } from '../tool.ts';
+import {
+	briefAnswer,
+	commandKey,
+	keyInput,
+	sessionIdInput,
+	steeredSession,
+	tool
+} from '../tool.ts';
 
 export const sendMessage = tool({
 	name: 'send_message',
 	description:
 		'Says something to a session that you started. It gets it when it is idle; until then it waits in its queue.',
-	input: z.strictObject({ session_id: sessionIdInput, message: sendMessageSchema.shape.message }),
+	input: z.strictObject({
+		session_id: sessionIdInput,
+		message: sendMessageSchema.shape.message,
+		key: keyInput
+	}),
 	readOnly: false,
-	forOrchestrators: false,
-	run: async (context, { session_id, message }) => {
+	run: async (context, { session_id, message, key }) => {
 		const found = await steeredSession(context, session_id);
 		if (!found.ok) return found;
 		const { caller, sessions } = context;
 		const own = caller.kind === 'orchestrator' ? caller.session.id : undefined;
 		const from = own === undefined ? 'person' : 'orchestrator';
-		return briefAnswer(await sessions.sendMessage(session_id, message, from, undefined, own));
+		const command = commandKey(context, 'send_message', key);
+		return briefAnswer(await sessions.sendMessage(session_id, message, from, command, own));
 	}
 });
 
@@ -25,7 +36,6 @@ const plain = (name: string, command: 'interrupt' | 'stop', description: string)
 		description,
 		input: z.strictObject({ session_id: sessionIdInput }),
 		readOnly: false,
-		forOrchestrators: false,
 		run: async (context, { session_id }) => {
 			const found = await steeredSession(context, session_id);
 			if (!found.ok) return found;
