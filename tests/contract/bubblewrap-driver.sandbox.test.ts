@@ -1,13 +1,19 @@
 /** What only the bubblewrap driver promises: its shim, its records, and managers that are not root. */
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { chmod, chown, readFile } from 'node:fs/promises';
+import { chmod, chown, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { liveInit, liveShim, readRecord } from '#lib/server/runner/sandbox/bubblewrap-shim.ts';
+import {
+	isStillThere,
+	liveInit,
+	liveProcesses,
+	liveShim,
+	readRecord
+} from '#lib/server/runner/sandbox/bubblewrap-shim.ts';
 import type { SandboxDriver } from '#lib/server/runner/sandbox/driver.ts';
 import type { SandboxFixture } from '../support/sandbox-fixture.ts';
 import { makeSandboxFixture } from '../support/sandbox-fixture.ts';
@@ -53,6 +59,17 @@ describe('bubblewrap driver and its shim', () => {
 		expect(await exited).toEqual({ cause: 'lost', exitCode: null });
 		expect(liveInit(ref.id, bootId)).toBeNull();
 		expect(init).not.toBeNull();
+	});
+
+	it('takes the sandbox down when its record is taken away', async () => {
+		const { ref, exited } = await startOne();
+		const processes = liveProcesses(ref.id, readRecord(ref.id)?.bootId ?? '');
+		expect(processes.map(isStillThere)).toEqual([true, true]);
+		// As a folder above it may go, whatever is just written into it.
+		await rename(ref.id, `${ref.id}.gone`);
+		await rm(`${ref.id}.gone`, { recursive: true });
+		expect(await exited).toEqual({ cause: 'removed', exitCode: null });
+		expect(processes.map(isStillThere)).toEqual([false, false]);
 	});
 
 	it('takes a pid of another boot, or of another process, for nobody', async () => {

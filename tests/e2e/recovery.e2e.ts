@@ -1,5 +1,5 @@
 /** What kills, freezes or takes away parts of a session under the running app: said in words, and mended. */
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import type { ExitCause, Session } from '../../packages/protocol/src/session.ts';
@@ -174,13 +174,13 @@ test('a mirror that is taken away is cloned again and gets back what worktrees h
 	await post(session, 'purge');
 });
 
-test('a door, an instance and a secret that are taken away are there again', async () => {
+test('a door, an instance, a secret and a token that are taken away are there again', async () => {
 	const session = await rested();
 	const door = join(app.workspace, 'sessions', session.id, 'door', 'door.sock');
-	const files = ['instance', 'secret'].map((name) => join(app.workspace, name));
+	const files = ['instance', 'secret', 'token'].map((name) => join(app.workspace, name));
 	const before = files.map((path) => readFileSync(path, 'utf8'));
 	for (const path of [door, ...files]) rmSync(path);
-	await until(async () => [door, ...files].every(existsSync), 'all three');
+	await until(async () => [door, ...files].every(existsSync), 'all four');
 	expect(files.map((path) => readFileSync(path, 'utf8'))).toEqual(before);
 	await goesOn(session);
 	await app.kill();
@@ -244,9 +244,9 @@ test('after a power cut everything is adopted or honestly marked, and nothing of
 test('a database whose folder is taken away is said, and the app lives on', async () => {
 	const { pid } = app;
 	const data = join(app.workspace, 'postgres', 'data');
-	const postmaster = Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0]);
-	rmSync(data, { recursive: true });
-	process.kill(postmaster, 'SIGQUIT');
+	// At once: the server that runs would write into it again and again.
+	renameSync(data, `${data}-gone`);
+	rmSync(`${data}-gone`, { recursive: true });
 	const answer = await until(async () => {
 		const { status, body } = await app.api('GET', '/api/repos');
 		return status === 503 && /is gone/.test(body.error.message) ? body.error : null;

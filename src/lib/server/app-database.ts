@@ -1,4 +1,5 @@
 /** The app's database: embedded or external, led by one manager, migrated, and shut down in order. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from './config.ts';
 import { openDatabase, waitForDatabase, type Database } from './db/client.ts';
@@ -99,9 +100,14 @@ const keepRunning = (embedded: EmbeddedPostgres, logger: Logger) => {
 			if (!isUp) setTimeout(revive, AGAIN_MS).unref();
 		});
 	};
-	const timer = setInterval(() => {
-		if (!isAlive(embedded.pid)) revive();
-	}, LOOK_MS);
+	const look = (): void => {
+		if (!isAlive(embedded.pid)) return revive();
+		if (existsSync(embedded.dataFolder)) return;
+		// It would go on for a minute, and take what nobody will ever read again.
+		logger.error({ folder: embedded.dataFolder }, 'the folder of the embedded database is gone');
+		process.kill(embedded.pid, 'SIGQUIT');
+	};
+	const timer = setInterval(look, LOOK_MS);
 	timer.unref();
 	return {
 		revive,

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { RepoId } from '@agent-manager/protocol/ids.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import { loadSecret } from './access/credentials.ts';
-import { keepFiles } from './access/keep-files.ts';
+import { keepFiles, type KeptFile } from './access/keep-files.ts';
 import type { Traffic } from './api/traffic.ts';
 import type { AppDatabase } from './app-database.ts';
 import { createAppDoor, type AppDoor } from './app-door.ts';
@@ -42,7 +42,7 @@ export const createParts = async (
 	config: Config,
 	logger: Logger,
 	database: AppDatabase,
-	instance: string
+	{ instance, token }: { instance: string; token: string | null }
 ) => {
 	const { db } = database;
 	const hub = createHub();
@@ -81,10 +81,16 @@ export const createParts = async (
 		version: readAppVersion(),
 		explain: (cause) => explainFailure(cause, database.problem())
 	});
+	const inWorkspace = (name: string, text: string, mode: number): KeptFile => ({
+		path: join(config.workspaceRoot, name),
+		text: `${text}\n`,
+		mode
+	});
 	const stopKeeping = keepFiles(
 		[
-			{ path: join(config.workspaceRoot, 'instance'), text: `${instance}\n`, mode: 0o644 },
-			{ path: join(config.workspaceRoot, 'secret'), text: `${secret}\n`, mode: 0o600 }
+			inWorkspace('instance', instance, 0o644),
+			inWorkspace('secret', secret, 0o600),
+			...(token === null ? [] : [inWorkspace('token', token, 0o600)])
 		],
 		logger
 	);

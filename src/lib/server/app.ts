@@ -170,7 +170,7 @@ const start = async ({ onStandby, signal }: StartOptions): Promise<App> => {
 	);
 	const token = config.auth === 'none' ? null : await loadSecret(config.workspaceRoot, 'token');
 	const { createParts, stopParts } = await loadingParts;
-	const { hub, parts } = await createParts(config, logger, database, instance);
+	const { hub, parts } = await createParts(config, logger, database, { instance, token });
 	const { sessions, repos, drivers, door, health, git, orchestrator } = parts;
 	endEffects = () => git.endAll();
 	const credentials = token === null ? null : createCredentials(token, instance);

@@ -1,6 +1,7 @@
 /**
  * Puts small files back that somebody removed under the running app: without `instance` the next start would
- * not know its own sandboxes, without `secret` it would not let their runners in.
+ * not know its own sandboxes, without `secret` it would not let their runners in, without `token` it would
+ * sign every browser out.
  */
 import { existsSync } from 'node:fs';
 import type { Logger } from 'pino';

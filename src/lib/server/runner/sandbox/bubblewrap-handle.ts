@@ -1,9 +1,18 @@
 /** Running bubblewrap sandboxes as the manager holds them: noticing the end, logs, stopping. */
 import { watch } from 'node:fs';
 import type { Logger } from 'pino';
+import type { ProcessStat } from '#lib/server/process-stat.ts';
 import { readLog } from './bubblewrap-log.ts';
 import type { SandboxRecord } from './bubblewrap-shim.ts';
-import { isInitStopped, liveInit, liveShim, readExit, readMemoryKills } from './bubblewrap-shim.ts';
+import {
+	isInitStopped,
+	isStillThere,
+	liveInit,
+	liveProcesses,
+	liveShim,
+	readExit,
+	readMemoryKills
+} from './bubblewrap-shim.ts';
 import type { RunningSandbox, SandboxExit, SandboxRef } from './driver.ts';
 
 /** How often the shim is looked at where the file system tells nothing. */
@@ -23,7 +32,10 @@ const signalQuietly = (pid: number | null, signal: NodeJS.Signals): void => {
 	}
 };
 
-/** Resolves once the shim has recorded an end, or is gone without: then what it held is ended too. */
+/**
+ * Resolves once the shim has recorded an end, or is gone without, or its folder is: then what it held is
+ * ended too, or it would go on in a worktree that the next sandbox gets.
+ */
 const watchExit = (
 	folder: string,
 	{ bootId, oomFile }: Pick<SandboxRecord, 'bootId' | 'oomFile'>
@@ -31,12 +43,17 @@ const watchExit = (
 	new Promise((resolve) => {
 		/** Counts of kills for lack of memory at the last looks, oldest first. */
 		const kills: number[] = [];
+		let known: ProcessStat[] = [];
 		const look = (): void => {
 			const exit = readExit(folder, bootId, kills[0]);
-			if (!exit) return;
-			const left = exit.cause === 'lost' ? liveInit(folder, bootId) : null;
-			if (left !== null) {
-				signalQuietly(left, 'SIGKILL');
+			if (!exit) {
+				known = liveProcesses(folder, bootId);
+				return;
+			}
+			const ownEnd = exit.cause !== 'lost' && exit.cause !== 'removed';
+			const left = ownEnd ? [] : [...known, ...liveProcesses(folder, bootId)].filter(isStillThere);
+			if (left.length > 0) {
+				for (const { pid } of left) signalQuietly(pid, 'SIGKILL');
 				setTimeout(look, KILL_PAUSE_MS);
 				return;
 			}

@@ -117,12 +117,17 @@ export const readRecord = (folder: string): SandboxRecord | null => {
 	}
 };
 
+/** It lives, and is that very process. */
+export const isStillThere = ({ pid, startTime }: ProcessStat): boolean => {
+	const now = statOf(pid);
+	return now !== null && !now.zombie && now.startTime === startTime;
+};
+
 /** The shim's pid while it is that very process, otherwise null. */
 export const liveShim = (folder: string, bootId: string): number | null => {
 	const recorded = parseStat(readOr(join(folder, 'shim'), ''));
 	if (!recorded || bootId !== currentBootId()) return null;
-	const now = statOf(recorded.pid);
-	return now && !now.zombie && now.startTime === recorded.startTime ? recorded.pid : null;
+	return isStillThere(recorded) ? recorded.pid : null;
 };
 
 /** By the chain first process → bwrap → shim: while the shim lives, no pid of it can have been reused. */
@@ -152,9 +157,15 @@ export const liveInit = (folder: string, bootId: string): number | null => {
 	if (chained) return chained.pid;
 	const recorded = parseStat(readOr(join(folder, 'init'), ''));
 	if (!recorded || bootId !== currentBootId()) return null;
-	const now = statOf(recorded.pid);
-	return now && !now.zombie && now.startTime === recorded.startTime ? recorded.pid : null;
+	return isStillThere(recorded) ? recorded.pid : null;
 };
+
+/** Shim and first process, so that they are known whatever becomes of the folder. */
+export const liveProcesses = (folder: string, bootId: string): ProcessStat[] =>
+	[liveShim(folder, bootId), liveInit(folder, bootId)].flatMap((pid) => {
+		const stat = pid === null ? null : statOf(pid);
+		return stat ? [stat] : [];
+	});
 
 export const isInitStopped = (folder: string, bootId: string): boolean => {
 	const init = liveInit(folder, bootId);
