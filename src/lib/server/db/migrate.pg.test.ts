@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -95,6 +96,74 @@ describe('migrateDatabase', () => {
 		} finally {
 			await client.query('select pg_advisory_unlock_all()');
 			client.release();
+		}
+	});
+});
+
+interface Snapshot {
+	tables: Record<string, { name: string; columns: Record<string, { name: string; type: string }> }>;
+}
+
+describe('a manager of an earlier version on the database of today', () => {
+	const folder = join(findProjectRoot(), 'drizzle', 'meta');
+	const snapshots = readdirSync(folder)
+		.filter((name) => name.endsWith('_snapshot.json'))
+		.sort();
+	let database: TestDatabase;
+	beforeAll(async () => {
+		database = await testDatabase();
+	});
+	afterAll(() => database.close());
+
+	const ids: Record<string, string> = { repo_id: randomUUID(), session_id: randomUUID() };
+	const idOf: Record<string, string | undefined> = { repos: ids.repo_id, sessions: ids.session_id };
+	const valueOf = (table: string, { name, type }: { name: string; type: string }): unknown => {
+		if (type === 'uuid') return (name === 'id' ? idOf[table] : ids[name]) ?? randomUUID();
+		if (type === 'text') return 'x';
+		if (type === 'json' || type === 'jsonb') return '{}';
+		if (type === 'boolean') return true;
+		return type.startsWith('timestamp') ? new Date() : 1;
+	};
+	/** Those that others point to come first. */
+	const inOrder = ({ tables }: Snapshot) => {
+		const rank = ({ name }: { name: string }): number =>
+			['repos', 'sessions'].indexOf(name) + 1 || 3;
+		return Object.values(tables).sort((a, b) => rank(a) - rank(b));
+	};
+
+	it.each(snapshots)('writes and reads what it knew by %s', async (name) => {
+		const snapshot = JSON.parse(readFileSync(join(folder, name), 'utf8')) as Snapshot;
+		const client = await database.pool.connect();
+		try {
+			await client.query('begin');
+			for (const table of inOrder(snapshot)) {
+				const columns = Object.values(table.columns);
+				const names = columns.map((column) => `"${column.name}"`).join(', ');
+				const places = columns.map((_, index) => `$${index + 1}`).join(', ');
+				const values = columns.map((column) => valueOf(table.name, column));
+				await client.query(`insert into "${table.name}" (${names}) values (${places})`, values);
+				const { rowCount } = await client.query(`select ${names} from "${table.name}"`);
+				expect(rowCount, table.name).toBe(1);
+			}
+		} finally {
+			await client.query('rollback');
+			client.release();
+		}
+	});
+
+	it('would be found out: a column that it does not fill, a rule that it does not keep', async () => {
+		const insert = `insert into repos (id, kind, identity, owner, name, url, mirror_path, status)
+			values ('${randomUUID()}', 'local', 'a', 'a', 'a', 'a', 'a', 'ready')`;
+		for (const change of ['add column b text not null', "add check (name <> 'a')"]) {
+			const client = await database.pool.connect();
+			try {
+				await client.query('begin');
+				await client.query(`alter table repos ${change}`);
+				await expect(client.query(insert), change).rejects.toThrow(/violates/);
+			} finally {
+				await client.query('rollback');
+				client.release();
+			}
 		}
 	});
 });
