@@ -11,7 +11,7 @@ import { seeded } from '../support/seeded.ts';
 import { atRest, ended, makeRepo, untilSandboxesFit, violations } from '../support/lifecycle.ts';
 
 const SEED = Number(process.env.SEED ?? 20_261_123);
-const ROUNDS = Number(process.env.ROUNDS ?? 12);
+const ROUNDS = Number(process.env.ROUNDS ?? 6);
 
 const COMMANDS = [
 	'start',
