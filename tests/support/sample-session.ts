@@ -40,6 +40,7 @@ export const sampleSession = (over: Partial<Session> = {}): Session => ({
 	exitCause: null,
 	unresponsive: null,
 	heldUp: false,
+	endingProblem: null,
 	turns: 1,
 	usage: {
 		inputTokens: 0,

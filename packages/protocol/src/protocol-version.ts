@@ -11,6 +11,7 @@ export const ENVELOPE_VERSION = 1;
  * 1: first version.
  * 2: a session says why its sandbox ended (`exitCause`, more causes) and that its runner, or its agent, does not
  *    answer (`unresponsive`, `runner.agent_silent`, `runner.agent_heard`); a session that does not answer can be resumed.
+ *    A session says what its end waits for (`endingProblem`).
  *    A runner says that its outbox is full (`held_up`), and a session shows it (`heldUp`).
  *    Sessions are pinned, archived, renamed (`pinnedAt`, `archivedAt`), wait in line (`queuePosition`), and
  *    keep messages that can be edited and removed (`queued`).

@@ -148,6 +148,8 @@ export const sessionSchema = z.object({
 	asleep: z.boolean(),
 	/** The end that was asked for and is on its way: a finish waits for the open turn. */
 	ending: z.enum(['stop', 'finish', 'purge']).nullable(),
+	/** Why that end can't be made just now. It is tried again by itself. */
+	endingProblem: wireErrorSchema.nullable(),
 	/** The full name, such as `agent/fix-login-3f2a`. */
 	branchName: z.string(),
 	baseBranch: z.string(),

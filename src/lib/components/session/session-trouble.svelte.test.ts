@@ -55,3 +55,13 @@ it('says that the agent waits because its words can’t be stored, and no more w
 	await screen.rerender({ session: held(false) });
 	await expect.element(screen.getByText(/The agent waits/)).not.toBeInTheDocument();
 });
+
+it('says what an end waits for, and that it is tried again', async () => {
+	const session = sampleSession({
+		...{ status: 'stopped', waitingFor: null, ending: 'purge' },
+		endingProblem: { code: 'engine_unreachable', message: 'The engine is away.' }
+	});
+	const screen = await render(SessionTrouble, { session, actions: new SessionActions(acked()) });
+	await expect.element(screen.getByText('The engine is away.')).toBeVisible();
+	await expect.element(screen.getByText(/is purging, which is tried again/)).toBeVisible();
+});

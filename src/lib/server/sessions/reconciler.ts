@@ -7,7 +7,13 @@ import type { SessionId } from '@agent-manager/protocol/ids.ts';
 import { isLive } from '#lib/domain/session-machine.ts';
 import type { RunningSandbox } from '#lib/server/runner/sandbox/driver.ts';
 import { COLLECT_MS, collectCommits } from './collect-commits.ts';
-import { endSandbox, failDeadSandbox, failLostFiles, purgeSession } from './session-end.ts';
+import {
+	endSandbox,
+	failDeadSandbox,
+	failLostFiles,
+	purgeSession,
+	StepFailure
+} from './session-end.ts';
 import type { SessionContext } from './session-context.ts';
 import { lostFolder, sessionPaths } from './session-paths.ts';
 import { SessionRuntime } from './session-runtime.ts';
@@ -137,9 +143,13 @@ export class Reconciler {
 				}
 				if (await this.#step(cell, work)) work.again = true;
 				work.failures = 0;
+				if (cell.endingProblem) await this.#context.log.setEndingProblem(sessionId, null);
 			} catch (cause) {
 				this.#context.logger.error({ err: cause, sessionId }, 'a step of the reconciler failed');
 				this.#context.acted(cell ? `to_${cell.state.desired}` : 'read', 'failed');
+				if (cause instanceof StepFailure) {
+					await this.#context.log.setEndingProblem(sessionId, cause.wire).catch(() => undefined);
+				}
 				this.#retryLater(sessionId, work);
 				break;
 			}

@@ -37,6 +37,10 @@ export const endSandbox = async (
 	if (sandbox) {
 		sandbox.stopping = true;
 		if (!sandbox.exit) await sandbox.running.stop(STOP_GRACE_MS);
+		// Its end is waited for however long that takes: until then it may run.
+		if (!sandbox.exit && (await sandbox.running.condition()) === 'unknown') {
+			await context.log.setEndingProblem(cell.id, engineAway());
+		}
 		const exit = sandbox.exit ?? (await sandbox.running.exited);
 		await recordExit(context, cell, runtime, { ...exit, expected: true }, () => []);
 		await collectCommits(context, cell, runtime, COLLECT_AT_END_MS);
@@ -44,6 +48,25 @@ export const endSandbox = async (
 	}
 	await context.door.close(cell.id);
 };
+
+const engineAway = (): WireError =>
+	wireError(
+		'engine_unreachable',
+		'The Docker engine does not answer, so the sandbox can’t be ended.',
+		{
+			hint: 'Start the Docker engine: then it goes on by itself.'
+		}
+	);
+
+/** A step that can't be taken just now, in words for a person. */
+export class StepFailure extends Error {
+	readonly wire: WireError;
+
+	constructor(wire: WireError) {
+		super(wire.message);
+		this.wire = wire;
+	}
+}
 
 type Exit = SandboxExit & { expected: boolean };
 
@@ -153,7 +176,7 @@ export const failLostFiles = async (
 
 /** A purge that fails is taken again: the reconciler sees the error and comes back. */
 const orThrow = (result: Result<unknown, WireError>): void => {
-	if (!result.ok) throw new Error(result.error.message);
+	if (!result.ok) throw new StepFailure(result.error);
 };
 
 /** What a wrecked worktree answers, now and for ever; anything else is worth another try. */
@@ -168,7 +191,7 @@ const collectLast = async (
 ): Promise<void> => {
 	if (!existsSync(worktree)) return;
 	const failure = await collectCommits(context, cell, runtime, COLLECT_MS);
-	if (failure && !HOPELESS.has(failure.code)) throw new Error(failure.message);
+	if (failure && !HOPELESS.has(failure.code)) throw new StepFailure(failure);
 };
 
 /** Removes worktree, session folder and rows; commits that no remote has stay under a saved ref. */

@@ -228,6 +228,14 @@ export class SessionLog {
 		this.#publish(entry.cell);
 	}
 
+	/** Why the end that is asked for can't be made just now; null when the last try did not fail. */
+	async setEndingProblem(sessionId: SessionId, problem: WireError | null): Promise<void> {
+		const entry = await this.#entry(sessionId);
+		if (!entry || entry.cell.endingProblem?.message === problem?.message) return;
+		entry.cell.endingProblem = problem;
+		this.#publish(entry.cell);
+	}
+
 	/** Resolves when every write that was asked for by now has ended, well or not. */
 	async settled(): Promise<void> {
 		const entries = await Promise.all(

@@ -1,4 +1,5 @@
 /** The session as pages and the API show it. */
+import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import type { Session } from '@agent-manager/protocol/session.ts';
 import { restoreState, silenceOf, type SessionState } from '#lib/domain/session-state.ts';
@@ -15,6 +16,8 @@ export interface SessionCell {
 	updatedAt: Date;
 	/** Its runner's outbox is full. Known as long as it is connected, and in no event: those can't be stored. */
 	heldUp: boolean;
+	/** Why the last try to make the end that is asked for has failed. */
+	endingProblem: WireError | null;
 }
 
 export const toCell = (row: SessionRow): SessionCell => ({
@@ -29,11 +32,12 @@ export const toCell = (row: SessionRow): SessionCell => ({
 	},
 	state: restoreState(row.state),
 	updatedAt: row.updatedAt,
-	heldUp: false
+	heldUp: false,
+	endingProblem: null
 });
 
 export const toSession = (
-	{ id, repoId, row, position, state, updatedAt, heldUp }: SessionCell,
+	{ id, repoId, row, position, state, updatedAt, heldUp, endingProblem }: SessionCell,
 	queuePosition: number | null
 ): Session => ({
 	id,
@@ -50,6 +54,7 @@ export const toSession = (
 	waitingFor: state.waitingFor,
 	asleep: state.asleep,
 	ending: state.ending,
+	endingProblem: state.ending === null ? null : endingProblem,
 	branchName: row.branchName,
 	baseBranch: row.baseBranch,
 	baseCommit: state.baseCommit,
