@@ -86,7 +86,12 @@ it('purges nothing that was taken back', async () => {
 it('purges nothing when the page is left before', async () => {
 	const { actions, sent } = make();
 	await actions.run('purge', [session('a')]);
+	expect(lastToast()[1]).toMatchObject({
+		description: expect.stringContaining('Nothing happens if you leave this page before.')
+	});
 	actions.dispose();
 	await vi.runAllTimersAsync();
 	expect(sent).toEqual([]);
+	expect(toast.dismiss).toHaveBeenCalledOnce();
+	expect(lastToast()[0]).toBe('Nothing was purged: you left the page before.');
 });

@@ -85,15 +85,21 @@ export class BulkActions {
 	busy = $state<BulkVerb | null>(null);
 
 	readonly #send: Send;
-	readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+	/** Purges that can still be taken back, each with its note. */
+	readonly #timers = new Map<ReturnType<typeof setTimeout>, string | number>();
 
 	constructor(send: Send) {
 		this.#send = send;
 	}
 
-	/** Nothing that could still be taken back is done any more. */
+	/** Nothing that could still be taken back is done any more, and that is said. */
 	dispose(): void {
-		for (const timer of this.#timers) clearTimeout(timer);
+		for (const [timer, note] of this.#timers) {
+			clearTimeout(timer);
+			toast.dismiss(note);
+		}
+		if (this.#timers.size > 0) toast('Nothing was purged: you left the page before.');
+		this.#timers.clear();
 		this.leaving.clear();
 	}
 
@@ -111,9 +117,8 @@ export class BulkActions {
 			toast.dismiss(note);
 			void this.#runNow('purge', sessions, false).finally(() => this.#release(sessions));
 		}, PURGE_DELAY_MS);
-		this.#timers.add(timer);
 		const note = toast(`${plural(sessions.length, 'session')} will be purged`, {
-			description: BULK_ACTIONS.purge.kept,
+			description: `${BULK_ACTIONS.purge.kept} Nothing happens if you leave this page before.`,
 			duration: PURGE_DELAY_MS,
 			action: {
 				label: 'Undo',
@@ -124,6 +129,7 @@ export class BulkActions {
 				}
 			}
 		});
+		this.#timers.set(timer, note);
 	}
 
 	#release(sessions: readonly Session[]): void {
