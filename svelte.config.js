@@ -37,6 +37,7 @@ const config = {
 					'../packages/*/src/**/*.ts',
 					'../bench/**/*.ts',
 					'../scripts/**/*.mjs',
+					'../stack/**/*.ts',
 					'../*.config.ts',
 					'../*.config.js',
 					'../eslint/**/*.js'

@@ -26,6 +26,7 @@ export default defineConfig({
 						'adapter/**/*.test.ts',
 						'eslint/**/*.test.{ts,js}',
 						'scripts/**/*.test.{ts,mjs}',
+						'stack/**/*.test.ts',
 						'tests/contract/**/*.test.ts',
 						'tests/fault/**/*.test.ts'
 					],

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { awayFigure } from './away-figure.ts';
 import type { Figure, Row } from './figure.ts';
+import { composeFigure } from './compose-figure.ts';
 import { crowdFigure } from './crowd-figure.ts';
 import { dockerFigure } from './docker-figure.ts';
 import { durableFigure } from './durable-figure.ts';
@@ -22,8 +23,8 @@ const FIGURES: readonly Figure[] = [
 	pageFigure,
 	memoryFigure
 ];
-/** Parts of others, measured only when they are named. */
-const EXTRA: readonly Figure[] = [startFigure];
+/** Parts of others, and what takes minutes to get ready: measured only when they are named. */
+const EXTRA: readonly Figure[] = [startFigure, composeFigure];
 
 const { values } = parseArgs({
 	options: {

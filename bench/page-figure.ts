@@ -1,9 +1,9 @@
 /** From the second start of the app to its first page, beside a bare SvelteKit app of the same size. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { cp, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { runProgram } from '../scripts/run-program.mjs';
+import { freePort } from '../tests/support/free-port.ts';
 import { ms, signed, type Figure } from './figure.ts';
 import { nowMs } from './clock.mjs';
 import { Manager } from './manager-process.ts';
@@ -56,14 +56,6 @@ const buildSkeleton = async (bench: Workbench): Promise<string> => {
 		quiet: true
 	});
 	return folder;
-};
-
-const freePort = async (): Promise<number> => {
-	const server = createServer();
-	await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-	const { port } = server.address() as AddressInfo;
-	await new Promise((resolve) => server.close(resolve));
-	return port;
 };
 
 const firstPage = async (

@@ -120,11 +120,20 @@ export const LAYERS = [
 		packages: BROWSER
 	},
 
-	{ name: 'adapter', path: /^adapter\//, mayImport: ['base'] }
+	{ name: 'adapter', path: /^adapter\//, mayImport: ['base'] },
+
+	// It holds the engine's socket: small enough to be read whole.
+	{
+		name: 'stack',
+		path: /^stack\/(?!agent-image-main\.ts)/,
+		mayImport: [],
+		packages: /^(zod$|node:(?!child_process))/
+	},
+	{ name: 'stack entry', path: /^stack\//, mayImport: ['app', 'base'], packages: /^$/ }
 ];
 
 /** Code that must belong to a layer. What is outside (scripts, tests, configuration) is free. */
-export const LAYERED = /^(src|packages\/[\w-]+\/src|adapter)\//;
+export const LAYERED = /^(src|packages\/[\w-]+\/src|adapter|stack)\//;
 
 /** Files the rule does not look at. */
 export const UNLAYERED = /\.test\.ts$|(^|\/)tests?\/|\.d\.ts$/;

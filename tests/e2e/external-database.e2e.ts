@@ -1,6 +1,5 @@
 /** The same app on a PostgreSQL of one's own: pushed first, then started, and crashed in mid-stream. */
 import { execFileSync } from 'node:child_process';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { TestApp, until } from '../support/app.ts';
@@ -9,6 +8,7 @@ import {
 	startExternalPostgres,
 	type ExternalPostgres
 } from '../support/external-postgres.ts';
+import { freePort } from '../support/free-port.ts';
 import { gitIn, tempFolder, writeFiles } from '../support/git-fixture.ts';
 
 const binaries = findExternalBinaries().at(0);
@@ -20,14 +20,6 @@ test.beforeAll(async () => {
 	test.skip(!binaries, 'no PostgreSQL of the system’s packages is installed');
 	if (binaries) server = await startExternalPostgres(binaries);
 });
-
-const freePort = (): Promise<number> =>
-	new Promise((resolve) => {
-		const server = createServer().listen(0, '127.0.0.1', () => {
-			const { port } = server.address() as AddressInfo;
-			server.close(() => resolve(port));
-		});
-	});
 
 test.afterAll(async () => {
 	await app?.remove();

@@ -3,25 +3,17 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import WebSocket from 'ws';
 import { TestApp, until } from '../support/app.ts';
+import { freePort } from '../support/free-port.ts';
 
 const NGINX = '/usr/sbin/nginx';
 const NAME = 'agents.example.com';
 const docs = readFileSync(join(import.meta.dirname, '../../docs/operations.md'), 'utf8');
 const block = /```nginx\n([^`]*)```/.exec(docs)?.[1] ?? '';
-
-const freePort = async (): Promise<number> => {
-	const server = createServer().listen(0, '127.0.0.1');
-	await once(server, 'listening');
-	const { port } = server.address() as AddressInfo;
-	server.close();
-	return port;
-};
 
 let app: TestApp;
 let folder: string;

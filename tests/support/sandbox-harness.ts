@@ -20,6 +20,8 @@ const tsxLoader = import.meta.resolve('tsx');
 
 export interface DriverHarness {
 	kind: 'docker' | 'bubblewrap';
+	/** Of the docker driver, where there is one. */
+	docker: { dockerHost: string; image: string } | null;
 	/** Why there is no such driver here. */
 	skipped: string | null;
 	/** `command` runs in the place of the runner. */
@@ -79,6 +81,10 @@ const harnessOf = (
 	rest: Pick<DriverHarness, 'logBytes' | 'close'>
 ): DriverHarness => ({
 	kind: description.kind,
+	docker:
+		description.dockerHost === null
+			? null
+			: { dockerHost: description.dockerHost, image: description.image },
 	skipped,
 	create: (fixture, command) => createDriver(description, fixture.stateDirectory, command),
 	startInKilledProcess: (fixture, script) => startInKilledProcess(description, fixture, script),

@@ -172,7 +172,9 @@ function describeConnectError(error: unknown, url: string): WireError {
 	const code = errorCodeOf(error);
 	const where = redactUrl(url);
 	const hints: Record<string, string> = {
-		'28P01': 'Correct the user name or password in DATABASE_URL.',
+		'28P01':
+			'Correct the user name or password in DATABASE_URL (or PGPASSWORD). In the Compose stack the password is ' +
+			'the POSTGRES_PASSWORD that the database’s volume was made with.',
 		'28000': 'Correct the user name in DATABASE_URL, or allow it in the server’s pg_hba.conf.',
 		'3D000': 'Create the database first (`createdb NAME`), or correct its name in DATABASE_URL.'
 	};

@@ -63,7 +63,11 @@ const failureOf = (error: unknown): EngineFailure => {
 	};
 	if (statusCode !== undefined) {
 		const said = typeof json?.message === 'string' ? json.message : String(message);
-		const kinds: Record<number, EngineFailure['kind']> = { 404: 'missing', 409: 'conflict' };
+		const kinds: Record<number, EngineFailure['kind']> = {
+			...{ 404: 'missing', 409: 'conflict' },
+			// A proxy in between says that the engine is not there.
+			502: 'unreachable'
+		};
 		return { kind: kinds[statusCode] ?? 'refused', message: said };
 	}
 	if (error instanceof z.ZodError) {
