@@ -62,7 +62,7 @@ test('a branch is pushed, its pull request opened, and a failing check fixed', a
 	await page.getByRole('button', { name: 'Push and open pull request' }).click();
 	await expect(page.getByRole('heading', { name: '#1 Add b' })).toBeVisible();
 	expect(github.pulls[0]).toMatchObject({ draft: true, head: { ref: session.branchName } });
-	await expect(page.getByRole('link', { name: 'Branch' })).toHaveAttribute(
+	await expect(page.getByRole('link', { name: 'Branch', exact: true })).toHaveAttribute(
 		'href',
 		`${github.baseUrl}/octo/app/tree/${session.branchName}`
 	);

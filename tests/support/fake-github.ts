@@ -41,6 +41,8 @@ export interface FakePull {
 		body: string;
 		html_url: string;
 	}[];
+	/** First comments of threads that somebody has resolved. */
+	resolved: number[];
 }
 
 export const fakePull = (
@@ -52,7 +54,7 @@ export const fakePull = (
 	base: { ref: 'main' },
 	head: { ref: branch, sha: String(number).repeat(40).slice(0, 40) },
 	html_url: `https://github.example/octo/app/pull/${number}`,
-	...{ checks: [], statuses: [], reviews: [], comments: [] },
+	...{ checks: [], statuses: [], reviews: [], comments: [], resolved: [] },
 	...extra
 });
 
@@ -66,6 +68,8 @@ export interface FakeGithub {
 	failure: { status: number; headers?: Record<string, string>; message?: string } | null;
 	/** Closes every connection without an answer, while set. */
 	broken: boolean;
+	/** Has no GraphQL, as behind a proxy that lets REST through only. */
+	noGraphql: boolean;
 	requests: { path: string; status: number }[];
 	/** By number, from 1. */
 	pulls: FakePull[];
@@ -185,6 +189,19 @@ const openPull = (github: FakeGithub, asked: Record<string, unknown>): [number, 
 	return [201, pull];
 };
 
+/** Threads of a pull request: the one thing that the app asks GraphQL for. */
+const answerThreads = (github: FakeGithub, { variables }: Record<string, unknown>): unknown => {
+	const { number: asked } = variables as { number: number };
+	const pull = github.pulls.find(({ number }) => number === asked);
+	const nodes = (pull?.comments ?? [])
+		.filter(({ in_reply_to_id: parent }) => parent === undefined)
+		.map(({ id }) => ({
+			isResolved: pull?.resolved.includes(id),
+			comments: { nodes: [{ databaseId: id }] }
+		}));
+	return { data: { repository: { pullRequest: { reviewThreads: { nodes } } } } };
+};
+
 const routePulls = async (
 	github: FakeGithub,
 	url: URL,
@@ -226,6 +243,9 @@ const route = async (
 	}
 	const token = /^(?:token|bearer) (.+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
 	if (!github.tokens.has(token)) return send(401, { message: 'Bad credentials' });
+	if (url.pathname.endsWith('/graphql') && !github.noGraphql) {
+		return send(200, answerThreads(github, await readJson(request)));
+	}
 	if (url.pathname === '/user') return send(200, { login: github.login });
 	if (url.pathname === '/user/repos') return answerUserRepos(github, url, request, response);
 	if (url.pathname.includes('/repos/octo/app/')) return routePulls(github, url, request, response);
@@ -248,6 +268,7 @@ export const startFakeGithub = async (): Promise<FakeGithub> => {
 		repositories: [],
 		failure: null,
 		broken: false,
+		noGraphql: false,
 		requests: [],
 		pulls: [],
 		logs: new Map(),

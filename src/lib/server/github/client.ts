@@ -1,4 +1,5 @@
 /** GitHub's REST API, with its failures as errors of the closed list. */
+import { z } from 'zod';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import { cleanLine } from '#lib/domain/clean-text.ts';
 import { wireError } from '#lib/domain/errors.ts';
@@ -31,6 +32,11 @@ export interface GithubClient {
 	 * `github_refused` for what GitHub would not make.
 	 */
 	post(path: string, body: Record<string, unknown>): Promise<Result<GithubAnswer, WireError>>;
+	/** For what REST does not tell. Errors as `get`; what GraphQL refuses is `github_refused`. */
+	graphql(
+		query: string,
+		variables: Readonly<Record<string, string | number>>
+	): Promise<Result<unknown, WireError>>;
 }
 
 export interface GithubClientOptions {
@@ -112,6 +118,11 @@ const classify = (failure: HttpFailure): WireError => {
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
+/** Beside the REST API: at `/graphql`, on an Enterprise server at `/api/graphql`. */
+const graphqlUrl = (baseUrl: string): string => `${baseUrl.replace(/\/(v3\/?)?$/, '')}/graphql`;
+
+const graphqlSchema = z.object({ data: z.unknown(), errors: z.array(z.unknown()).optional() });
+
 export const createGithubClient = (options: GithubClientOptions): GithubClient => {
 	const { credentials, baseUrl = DEFAULT_BASE_URL } = options;
 
@@ -150,6 +161,14 @@ export const createGithubClient = (options: GithubClientOptions): GithubClient =
 
 	return {
 		get: (path, query, etag) => request(`GET ${path}`, query, etag ?? null),
-		post: (path, body) => request(`POST ${path}`, body, null)
+		post: (path, body) => request(`POST ${path}`, body, null),
+		graphql: async (query, variables) => {
+			const asked = await request(`POST ${graphqlUrl(baseUrl)}`, { query, variables }, null);
+			if (!asked.ok) return asked;
+			const answer = graphqlSchema.safeParse(asked.value.data);
+			return answer.success && !answer.data.errors
+				? ok(answer.data.data)
+				: fail(wireError('github_refused', 'GitHub would not answer that.'));
+		}
 	};
 };

@@ -4,22 +4,18 @@
  */
 import { z } from 'zod';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
-import type {
-	CreatePull,
-	PullCheck,
-	PullRequest,
-	PullThread
-} from '@agent-manager/protocol/github.ts';
-import { cleanLine, cleanText } from '#lib/domain/clean-text.ts';
-import { wireError } from '#lib/domain/errors.ts';
+import type { CreatePull, PullCheck, PullRequest } from '@agent-manager/protocol/github.ts';
+import { cleanText } from '#lib/domain/clean-text.ts';
 import {
 	checkRunState,
 	commitStatusState,
 	foldChecks,
 	foldReviews
 } from '#lib/domain/pull-request.ts';
-import { fail, ok, type Result } from '#lib/domain/result.ts';
+import { ok, type Result } from '#lib/domain/result.ts';
 import type { GithubClient } from './client.ts';
+import { line, SHOWN_MAX, unexpected, user, webUrl } from './github-fields.ts';
+import { commentsSchema, readResolved, threadsOf } from './review-threads.ts';
 
 /** By path: what GitHub answered last, as far as it is used. */
 export type KeptAnswers = Record<string, { etag: string; data: unknown }>;
@@ -34,16 +30,6 @@ export interface Looked {
 	pull: PullRequest | null;
 	answers: KeptAnswers;
 }
-
-const SHOWN_MAX = 50;
-const TEXT_MAX = 2_000;
-
-const line = z.string().transform((text) => cleanLine(text, 200));
-const webUrl = z.string().regex(/^https?:\/\//);
-const user = z
-	.object({ login: line })
-	.nullish()
-	.transform((found) => found?.login ?? 'somebody');
 
 const pullSchema = z.object({
 	number: z.int(),
@@ -77,22 +63,6 @@ const statusSchema = z.object({
 	)
 });
 const reviewsSchema = z.array(z.object({ user, state: z.string() }));
-const commentsSchema = z.array(
-	z.object({
-		id: z.int(),
-		in_reply_to_id: z.int().nullish(),
-		user,
-		path: line,
-		line: z.int().nullish(),
-		body: z.string().transform((text) => cleanText(text).slice(0, TEXT_MAX)),
-		html_url: webUrl
-	})
-);
-type Comment = z.infer<typeof commentsSchema>[number];
-
-const unexpected = (): Result<never, WireError> =>
-	fail(wireError('github_unreachable', 'GitHub answered in a form that was not expected.'));
-
 /** One look: what it asks goes through here, so that only what is still asked for is kept. */
 class Look {
 	readonly answers: KeptAnswers = {};
@@ -141,20 +111,6 @@ const stateOf = ({ state, draft, merged_at: merged }: z.infer<typeof pullSchema>
 	if (state !== 'open') return 'closed';
 	return draft === true ? 'draft' : 'open';
 };
-
-const threadsOf = (comments: readonly Comment[]): PullThread[] =>
-	comments
-		.filter(({ in_reply_to_id: parent }) => parent === null || parent === undefined)
-		.slice(-SHOWN_MAX)
-		.map((first) => ({
-			id: `thread:${first.id}`,
-			author: first.user,
-			path: first.path,
-			line: first.line ?? null,
-			body: first.body,
-			replies: comments.filter(({ in_reply_to_id: parent }) => parent === first.id).length,
-			url: first.html_url
-		}));
 
 const readChecks = async (
 	look: Look,
@@ -217,13 +173,17 @@ export const lookAtPull = async (
 	if (!reviews.ok) return reviews;
 	const comments = await look.get(`${path}/comments`, { per_page: 100 }, commentsSchema);
 	if (!comments.ok) return comments;
+	const resolved =
+		comments.value.length > 0
+			? await readResolved(client, { owner, name, branch }, found.number)
+			: new Set<number>();
 	return ok({
 		pull: {
 			...pull,
 			checkState: foldChecks(checks.value),
 			checks: checks.value.slice(0, SHOWN_MAX),
 			review: foldReviews(reviews.value),
-			threads: threadsOf(comments.value)
+			threads: threadsOf(comments.value, resolved)
 		},
 		answers: look.answers
 	});
@@ -282,21 +242,4 @@ export const readCheckLog = async (
 		log
 	];
 	return ok(cleanText(parts.filter((part) => part?.trim()).join('\n')));
-};
-
-/** The comments of a thread, oldest first. */
-export const readThread = async (
-	client: GithubClient,
-	{ owner, name }: Branch,
-	number: number,
-	threadId: string
-): Promise<Result<{ author: string; body: string }[], WireError>> => {
-	const id = Number(threadId.split(':')[1]);
-	const path = `/repos/${owner}/${name}/pulls/${number}/comments`;
-	const answer = await client.get(path, { per_page: 100 });
-	if (!answer.ok) return answer;
-	const comments = commentsSchema.safeParse(answer.value.data);
-	if (!comments.success) return unexpected();
-	const thread = comments.data.filter((one) => one.id === id || one.in_reply_to_id === id);
-	return ok(thread.map(({ user: author, body }) => ({ author, body })));
 };

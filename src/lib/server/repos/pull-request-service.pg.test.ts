@@ -132,6 +132,22 @@ describe('the pull request of a branch', () => {
 		expect(problem).toBeNull();
 	});
 
+	it('has no threads that somebody has resolved, and all of them where that is not told', async () => {
+		const id = await newSession();
+		const comment = (number: number) => ({
+			...{ id: number, user: { login: 'ann' }, path: 'a.txt', line: number },
+			...{ body: 'Why?', html_url: 'https://x/c' }
+		});
+		github.pulls.push(
+			fakePull(1, `agent/${id}`, { comments: [comment(1), comment(2)], resolved: [1] })
+		);
+		const service = newService();
+		expect((await stateOf(service, id)).pull?.threads.map((one) => one.id)).toEqual(['thread:2']);
+		github.noGraphql = true;
+		clock += MINUTE;
+		expect((await stateOf(service, id)).pull?.threads).toHaveLength(2);
+	});
+
 	it('is kept over a restart, and then asked for only whether it changed', async () => {
 		const id = await newSession();
 		github.pulls.push(fakePull(1, `agent/${id}`));
@@ -255,14 +271,17 @@ describe('a pull request of ours', () => {
 		expect(github.pulls[0]).toMatchObject({ body: 'Because.', head: { ref: `agent/${id}` } });
 	});
 
-	it('that is there already is said and shown', async () => {
+	it('that is there already is shown, and no second one opened', async () => {
 		const id = await newSession();
 		github.pulls.push(fakePull(1, `agent/${id}`));
 		const service = newService();
-		expect(await service.create(id, request)).toMatchObject({
-			error: { code: 'pull_request_exists', hint: expect.any(String) }
-		});
-		expect((await stateOf(service, id)).pull?.number).toBe(1);
+		for (let asked = 0; asked < 2; asked++) {
+			expect(await service.create(id, request)).toMatchObject({
+				ok: true,
+				value: { pull: { number: 1, title: 'Pull 1' } }
+			});
+		}
+		expect(github.pulls).toHaveLength(1);
 	});
 
 	it('of a branch that GitHub does not have is refused with what to do', async () => {

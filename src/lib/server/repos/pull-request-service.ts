@@ -23,9 +23,9 @@ import {
 	createPull,
 	lookAtPull,
 	readCheckLog,
-	readThread,
 	type Branch
 } from '#lib/server/github/pull-requests.ts';
+import { readThread } from '#lib/server/github/review-threads.ts';
 import type { Logger } from '#lib/server/logger.ts';
 import { githubPlace, type GithubPlace } from './github-place.ts';
 
@@ -123,7 +123,7 @@ export class PullRequestService {
 		});
 	}
 
-	/** Pushes what is not pushed, opens a pull request, and shows it. */
+	/** Pushes what is not pushed, opens a pull request unless one is open already, and shows it. */
 	async create(id: SessionId, request: CreatePull): Promise<Result<PullState, WireError>> {
 		const target = await this.#target(id);
 		if (!target.ok) return target;
@@ -135,8 +135,9 @@ export class PullRequestService {
 		const made = await createPull(this.#options.client, branch, request);
 		if (!made.ok && made.error.code !== 'pull_request_exists') return made;
 		const again = await this.#target(id);
-		if (again.ok) await this.#look(again.value, 0);
-		return made.ok ? this.state(id) : made;
+		const look = again.ok ? await this.#look(again.value, 0) : null;
+		const isOpen = look?.pull?.state === 'open' || look?.pull?.state === 'draft';
+		return made.ok || isOpen ? this.state(id) : made;
 	}
 
 	/** Sends a failing check with its log, or a thread, to the agent. */
