@@ -3,7 +3,7 @@
  * hostile agent can leave: promise 3, the host runs no code the agent wrote and believes no form.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -205,7 +205,11 @@ describe('a commit by hand', () => {
 		writeFiles(fixture.worktreePath, { 'a.txt': 'a\n', '.git/index.lock': '' });
 		const notReady = { ok: false, error: { code: 'worktree_not_ready' } };
 		expect(await commit()).toMatchObject(notReady);
-		rmSync(join(fixture.worktreePath, '.git/index.lock'));
+		const lock = join(fixture.worktreePath, '.git/index.lock');
+		const anHourAgo = Date.now() / 1000 - 3_600;
+		utimesSync(lock, anHourAgo, anHourAgo);
+		expect(await commit(), 'nobody holds one for so long').toMatchObject({ ok: true });
+		expect(existsSync(lock)).toBe(false);
 		inWorktree('checkout', '--quiet', '--detach');
 		expect(await commit()).toMatchObject(notReady);
 	});

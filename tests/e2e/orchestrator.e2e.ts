@@ -14,6 +14,9 @@ let app: TestApp;
 let repoId: string;
 useAppWithRepo((it) => ({ app, repoId } = it));
 
+/** Four agents at once, on a machine that has other work. */
+const PATIENCE_MS = 150_000;
+
 const goal = (prompts: readonly string[]): string =>
 	`[[demo: orchestrate ${prompts.map((prompt) => `prompt='${prompt}'`).join(' ')}]]`;
 const of = (events: readonly SessionEvent[], type: string): SessionEvent[] =>
@@ -45,7 +48,7 @@ const expectFreeWaits = (events: readonly SessionEvent[]): void => {
 };
 
 test('the demo: one click, a question that is the person’s, three branches', async ({ page }) => {
-	test.setTimeout(180_000);
+	test.setTimeout(400_000);
 	await page.goto(app.link);
 	await page.getByRole('button', { name: 'Play the demo' }).click();
 	await page.waitForURL(/\/sessions\//);
@@ -55,7 +58,7 @@ test('the demo: one click, a question that is the person’s, three branches', a
 
 	const question = page.locator('[data-testid=pending-request][data-kind=question]');
 	await expect(question).toContainText('How shall the line with a count look?', {
-		timeout: 90_000
+		timeout: PATIENCE_MS
 	});
 	const asks = (await childrenOf(own)).filter(({ waitingFor }) => waitingFor === 'answer');
 	expect(asks).toHaveLength(1);
@@ -65,9 +68,9 @@ test('the demo: one click, a question that is the person’s, three branches', a
 	await question.getByRole('button', { name: 'Answer', exact: true }).click();
 
 	await expect(page.locator('[data-block=report]')).toContainText('3 sessions have come to rest', {
-		timeout: 90_000
+		timeout: PATIENCE_MS
 	});
-	await app.sessionWhere(own.id, isReported, 'the end of its turn');
+	await app.sessionWhere(own.id, isReported, 'the end of its turn', PATIENCE_MS);
 	expectFreeWaits(await app.events(own.id));
 	const children = await childrenOf(own);
 	expect(children.map(({ commitCount }) => commitCount)).toEqual([1, 1, 1]);
@@ -85,7 +88,7 @@ test('the demo: one click, a question that is the person’s, three branches', a
 test('starts three sessions, waits while the manager is killed, answers one, reads diffs, reports', async ({
 	page
 }) => {
-	test.setTimeout(180_000);
+	test.setTimeout(400_000);
 	const slow =
 		'[[demo: text chunks=20 interval=400]] [[demo: tools bash="date > d"]] [[demo: commit message="On"]]';
 	const quick = '[[demo: write path=c.txt content=quick-words]] [[demo: commit message="Add c"]]';
@@ -115,7 +118,7 @@ test('starts three sessions, waits while the manager is killed, answers one, rea
 	await app.kill();
 	await app.start();
 
-	await app.sessionWhere(own.id, isReported, 'the report');
+	await app.sessionWhere(own.id, isReported, 'the report', PATIENCE_MS);
 	const events = await app.events(own.id);
 	expectFreeWaits(events);
 	expect(of(events, 'session.reported')).toHaveLength(1);

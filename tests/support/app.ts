@@ -208,11 +208,20 @@ export class TestApp {
 		return (await this.api('GET', `/api/sessions/${id}`)).body.session as Session;
 	}
 
-	sessionWhere(id: string, is: (session: Session) => boolean, what: string): Promise<Session> {
-		return until(async () => {
-			const session = await this.session(id).catch(() => null);
-			return session && is(session) ? session : null;
-		}, what);
+	sessionWhere(
+		id: string,
+		is: (session: Session) => boolean,
+		what: string,
+		timeoutMs?: number
+	): Promise<Session> {
+		return until(
+			async () => {
+				const session = await this.session(id).catch(() => null);
+				return session && is(session) ? session : null;
+			},
+			what,
+			timeoutMs
+		);
 	}
 
 	/** The whole log, read page by page. */

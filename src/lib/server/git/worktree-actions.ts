@@ -30,6 +30,11 @@ unfinished() {
 	dir=$(git rev-parse --git-dir) || exit 4
 	[ -e "$dir/MERGE_HEAD" ] || [ -d "$dir/rebase-merge" ] || [ -d "$dir/rebase-apply" ]
 }
+# What was cut off leaves its lock. The agent is idle: nobody holds one for a minute.
+drop_old_lock() {
+	dir=$(git rev-parse --git-dir) || exit 4
+	find "$dir" -maxdepth 1 -name index.lock -type f -mmin +1 -delete
+}
 conflicts() { git diff --name-only --diff-filter=U --no-relative -z; exit ${EXIT.conflict}; }
 on_branch() {
 	current=$(git symbolic-ref --quiet HEAD) || current="no branch"
@@ -39,6 +44,7 @@ on_branch() {
 
 const COMMIT_SCRIPT = `${PREAMBLE}
 name="$3" email="$4" message="$5"
+drop_old_lock
 [ -z "$(git ls-files --unmerged | head -c 1)" ] || conflicts
 on_branch
 run add --all >&2 || exit 4
@@ -48,6 +54,7 @@ run commit --quiet --no-verify --cleanup=whitespace --message="$message" >&2
 
 const UPDATE_SCRIPT = `${PREAMBLE}
 name="$3" email="$4" strategy="$5" base="$6" base_branch="$7"
+drop_old_lock
 if [ "$strategy" = abort ]; then
 	unfinished || exit ${EXIT.nothing}
 	run merge --abort >&2 2>/dev/null || run rebase --abort >&2
@@ -106,7 +113,7 @@ const failure = (stderr: string, what: string): WireError =>
 				'worktree_not_ready',
 				'Another git is at work in the worktree, or was cut off in it.',
 				{
-					hint: 'Try again; if it stays so, ask the agent to remove .git/index.lock.'
+					hint: 'Try again in two minutes: a lock that nobody holds is removed then.'
 				}
 			)
 		: wireError(
