@@ -11,7 +11,7 @@ import { fail, ok, type Result } from '#lib/domain/result.ts';
 import { isLive } from '#lib/domain/session-machine.ts';
 import type { RepoRow } from '#lib/server/db/repos.ts';
 import type { RunningSandbox, SandboxDriver } from '#lib/server/runner/sandbox/driver.ts';
-import { prepareOwnership } from '#lib/server/runner/sandbox/sandbox-owner.ts';
+import { completeOwnership, prepareOwnership } from '#lib/server/runner/sandbox/sandbox-owner.ts';
 import { replaceFile } from './replace-file.ts';
 import type { SessionContext } from './session-context.ts';
 import { sessionPaths, type SessionPaths } from './session-paths.ts';
@@ -170,7 +170,10 @@ class SessionStart {
 		}
 		if (await exists(join(this.#paths.worktree, '.git'))) {
 			this.#steps.skip('mirror');
-			return this.#steps.run('worktree', () => this.#sessionFolder(repo));
+			return this.#steps.run('worktree', async () => {
+				const owned = await completeOwnership(this.#paths.worktree, this.#signal);
+				return owned.ok ? this.#sessionFolder(repo) : owned;
+			});
 		}
 		const base = await this.#steps.run('mirror', async (say) => {
 			const resolved = await this.#context.git.resolveBase(repo, this.#cell.row, this.#signal);
