@@ -194,7 +194,8 @@ export class Agent {
 	#open(num: number | null, commandId: string, announced: boolean): void {
 		this.#turn = { num, commandId, lifecycle: 'unknown', interrupted: false, seen: false };
 		if (announced) return;
-		const n = this.#deps.records.append('runner.turn_started', { commandId });
+		// The agent's own first words follow, and until then no write is in the way of its start.
+		const n = this.#deps.records.append('runner.turn_started', { commandId }, false);
 		this.#deps.commandLog.note({ step: 'turn_started', commandId, n });
 	}
 

@@ -68,6 +68,36 @@ describe('outbox', () => {
 		await outbox.close();
 	});
 
+	it('lets a record that is not urgent wait for company, also behind a write', async () => {
+		let syncs = 0;
+		let writes: () => void = () => undefined;
+		const writing = new Promise<void>((resolve) => (writes = resolve));
+		let release: () => void = () => undefined;
+		const released = new Promise<void>((resolve) => (release = resolve));
+		const openFile: OpenSegmentFile = async (path) => {
+			const file = await openSegmentFile(path);
+			const datasync = async (): Promise<void> => {
+				syncs += 1;
+				writes();
+				await released;
+				await file.datasync();
+			};
+			return { ...file, datasync };
+		};
+		const outbox = await Outbox.open(folder, deps({ openFile }));
+		outbox.append('claude', 'claude.assistant', {});
+		await writing;
+		outbox.append('claude', 'claude.tool_progress', {}, false);
+		release();
+		await outbox.whenDurable(1);
+		outbox.append('claude', 'claude.assistant', {});
+		await outbox.whenDurable(3);
+		expect(syncs).toBe(2);
+		outbox.append('claude', 'claude.tool_progress', {}, false);
+		await outbox.close();
+		expect([outbox.durableN, syncs]).toEqual([4, 3]);
+	});
+
 	it('goes on with the numbers after a restart, and gives the unacked tail from the disk', async () => {
 		const first = await Outbox.open(folder, deps({ limits: { segmentBytes: 2000 } }));
 		await appendMany(first, 40);

@@ -81,7 +81,7 @@ export interface OutboxDeps {
 }
 
 /** How long a record that is not urgent waits for company. */
-const LAZY_MS = 25;
+const LAZY_MS = 50;
 
 /** How often what was committed is written down and old segments are removed. */
 const TIDY_MS = 500;
@@ -93,6 +93,8 @@ export class Outbox {
 	#lastN: number;
 	#durableN: number;
 	#ackedN: number;
+	/** Newest record that does not wait for company. */
+	#urgentN = 0;
 	/** Not durable yet, in order. */
 	#pending: OutboxEntry[] = [];
 	/** Durable and not committed, the newest of them, in order without holes up to `durableN`. */
@@ -153,8 +155,10 @@ export class Outbox {
 		this.#pending.push({ n, json });
 		this.#sizes.push(json.length);
 		this.#unackedBytes += json.length;
-		if (urgent) this.#startWriting();
-		else this.#lazyTimer ??= setTimeout(() => this.#startWriting(), LAZY_MS);
+		if (urgent) {
+			this.#urgentN = n;
+			this.#startWriting();
+		} else this.#waitForCompany();
 		return n;
 	}
 
@@ -235,7 +239,7 @@ export class Outbox {
 	async close(): Promise<void> {
 		this.#closed = true;
 		if (this.#tidyTimer) clearTimeout(this.#tidyTimer);
-		if (this.#lazyTimer) this.#startWriting();
+		if (this.#pending.length > 0) this.#startWriting();
 		await this.#writing;
 		await this.#tidy();
 		await this.#storage.close();
@@ -247,31 +251,37 @@ export class Outbox {
 		return records > maxUnackedRecords || this.#unackedBytes > maxUnackedBytes;
 	}
 
+	#waitForCompany(): void {
+		this.#lazyTimer ??= setTimeout(() => this.#startWriting(), LAZY_MS);
+	}
+
 	#startWriting(): void {
 		if (this.#lazyTimer) clearTimeout(this.#lazyTimer);
 		this.#lazyTimer = null;
-		// Not before the next tick: what is appended in this one shares the write.
-		this.#writing ??= new Promise<void>((resolve) => process.nextTick(resolve))
-			.then(() => this.#writeAll())
-			.catch((error: unknown) => {
-				this.#deps.log('error', 'records stay unwritten', { error: errorText(error) });
-			})
-			.finally(() => {
-				this.#writing = null;
-				if (this.#pending.length > 0 && !this.#closed) this.#startWriting();
-			});
+		this.#writing ??= this.#writeDue();
 	}
 
-	async #writeAll(): Promise<void> {
-		while (this.#pending.length > 0) {
-			const batch = firstOf(this.#pending, 0, Infinity, WRITE_BYTES);
-			await this.#write(batch.map((entry) => entry.json));
-			this.#pending.splice(0, batch.length);
-			this.#durableN += batch.length;
-			this.#keep(batch);
-			this.#durableWaiters = settle(this.#durableWaiters, this.#durableN);
-			this.#onDurable(this.#durableN);
+	async #writeDue(): Promise<void> {
+		// Not before the next tick: what is appended in this one shares the write.
+		await new Promise<void>((resolve) => process.nextTick(resolve));
+		try {
+			do await this.#writeBatch();
+			while (this.#pending.length > 0 && (this.#closed || this.#urgentN > this.#durableN));
+		} catch (error) {
+			this.#deps.log('error', 'records stay unwritten', { error: errorText(error) });
 		}
+		this.#writing = null;
+		if (this.#pending.length > 0 && !this.#closed) this.#waitForCompany();
+	}
+
+	async #writeBatch(): Promise<void> {
+		const batch = firstOf(this.#pending, 0, Infinity, WRITE_BYTES);
+		await this.#write(batch.map((entry) => entry.json));
+		this.#pending.splice(0, batch.length);
+		this.#durableN += batch.length;
+		this.#keep(batch);
+		this.#durableWaiters = settle(this.#durableWaiters, this.#durableN);
+		this.#onDurable(this.#durableN);
 	}
 
 	/** Appends until it works: a full disk holds the agent up, it loses nothing. */

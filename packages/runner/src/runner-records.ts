@@ -9,8 +9,12 @@ export class RunnerRecords {
 		this.#outbox = outbox;
 	}
 
-	/** Returns the record's `n`. */
-	append<T extends RunnerEventType>(type: T, payload: RunnerEventPayload<T>): number {
-		return this.#outbox.append('runner', type, payload);
+	/** Returns the record's `n`. One that is not urgent waits a moment for others to share their write. */
+	append<T extends RunnerEventType>(
+		type: T,
+		payload: RunnerEventPayload<T>,
+		urgent = true
+	): number {
+		return this.#outbox.append('runner', type, payload, urgent);
 	}
 }

@@ -74,7 +74,7 @@ export const createParts = async (
 		observer,
 		door: door.door,
 		remoteFor: repos.remoteFor,
-		onCounts: (repoId: RepoId) => repos.publish(repoId)
+		onCounts: (repoId: RepoId) => repos.publishCounts(repoId)
 	});
 	const orchestrator: AppOrchestrator = createAppOrchestrator({
 		...{ config, hub, logger, sessions, repos: repos.service },

@@ -40,9 +40,12 @@ export interface AppRepos {
 	pulls: PullRequestService;
 	/** Where the GitHub login is from; null without one. */
 	githubLogin: () => Promise<string | null>;
-	/** Tells the lists that a repo looks different. */
-	publish: (id: RepoId) => void;
+	/** Tells the lists, a moment later, that a repo's sessions are counted differently. */
+	publishCounts: (id: RepoId) => void;
 }
+
+/** A status changes where something begins or ends, when every query is in its way. */
+const COUNTS_DELAY_MS = 100;
 
 const now = (): Date => new Date();
 
@@ -69,6 +72,16 @@ export const createAppRepos = (options: AppReposOptions): AppRepos => {
 			logger.warn({ err: cause }, 'a repo could not be shown');
 		}
 	});
+	const counted = new Set<RepoId>();
+	const publishCounts = (id: RepoId): void => {
+		if (counted.has(id)) return;
+		counted.add(id);
+		const tell = (): void => {
+			counted.delete(id);
+			publish(id);
+		};
+		setTimeout(tell, COUNTS_DELAY_MS).unref();
+	};
 	const service: RepoService = new RepoService({
 		db,
 		git,
@@ -86,7 +99,7 @@ export const createAppRepos = (options: AppReposOptions): AppRepos => {
 	return {
 		service,
 		remoteFor,
-		publish,
+		publishCounts,
 		pulls,
 		githubLogin: async () => (await credentials.find())?.source ?? null,
 		listGithub: (query) => listGithubRepositories(db, github, query)

@@ -55,6 +55,9 @@ export interface RunnerConnectionOptions {
 
 type Hello = Extract<RunnerToManager, { kind: 'hello' }>;
 
+/** A mark is in no hurry, and the moment after a command belongs to the agent. */
+const MARK_DELAY_MS = 500;
+
 /** How a frame of records begins as our runner writes it. */
 const RECORDS_START = Buffer.from('{"kind":"records",');
 
@@ -75,6 +78,9 @@ export class RunnerConnection {
 	#feed: CommandFeed | null = null;
 	#greeted = false;
 	#committedN = 0;
+	/** Newest command that the runner has and that is not marked so yet. */
+	#takenNum = 0;
+	#markTimer: NodeJS.Timeout | null = null;
 	readonly #probes = new Map<string, (result: { turnOpen: boolean; openTools: number }) => void>();
 
 	constructor(options: RunnerConnectionOptions) {
@@ -90,7 +96,10 @@ export class RunnerConnection {
 			}
 		});
 		ws.on('error', (cause) => logger.debug({ err: cause }, 'runner connection failed'));
-		ws.on('close', options.onClose);
+		ws.on('close', () => {
+			if (this.#markTimer) void this.#markTaken();
+			options.onClose();
+		});
 	}
 
 	get epoch(): number {
@@ -202,7 +211,7 @@ export class RunnerConnection {
 			case 'held_up':
 				return this.#setHeldUp(frame.heldUp);
 			case 'command_ack':
-				return void this.#commandTaken(frame.num);
+				return this.#commandTaken(frame.num);
 			case 'probe_result':
 				this.#probes.get(frame.probeId)?.(frame);
 				this.#probes.delete(frame.probeId);
@@ -256,12 +265,20 @@ export class RunnerConnection {
 		});
 	}
 
-	async #commandTaken(num: number): Promise<void> {
+	/** Only a note for people and for the tidying up: the runner itself says with each hello what it has. */
+	#commandTaken(num: number): void {
+		this.#takenNum = Math.max(this.#takenNum, num);
+		this.#markTimer ??= setTimeout(() => void this.#markTaken(), MARK_DELAY_MS);
+	}
+
+	async #markTaken(): Promise<void> {
 		const { db, sessionId, logger } = this.#options;
+		if (this.#markTimer) clearTimeout(this.#markTimer);
+		this.#markTimer = null;
+		const num = this.#takenNum;
 		try {
 			await markCommandsTaken(db, sessionId, num);
 		} catch (cause) {
-			// Only a note for people: the runner itself says with each hello what it has taken.
 			logger.warn({ err: cause, sessionId, num }, 'a taken command could not be marked');
 		}
 	}
