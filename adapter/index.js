@@ -7,23 +7,26 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import adapterNode from '@sveltejs/adapter-node';
 import { build } from 'esbuild';
+import { publishVersion, versionFolder } from './versions.js';
 
 /**
- * @param {{ out: string }} options `out`: folder of the built app, relative to the root.
+ * @param {{ out: string }} options `out`: folder of the built app, relative to the root; each build is a
+ *   version in it.
  * @returns {import('@sveltejs/kit').Adapter}
  */
 export default function adapter({ out }) {
-	// Served over loopback, where compressing ahead costs build time and saves nothing.
-	const node = adapterNode({ out, precompress: false });
 	return {
-		...node,
+		...adapterNode(),
 		name: 'agent-manager-node',
 		async adapt(builder) {
-			await node.adapt(builder);
+			const version = builder.config.kit.version.name;
+			const folder = versionFolder(out, version);
+			// Served over loopback, where compressing ahead costs build time and saves nothing.
+			await adapterNode({ out: folder, precompress: false }).adapt(builder);
 			const packageJson = JSON.parse(readFileSync('package.json', 'utf8'));
 			await build({
 				entryPoints: [fileURLToPath(new URL('./entry.ts', import.meta.url))],
-				outfile: `${out}/index.js`,
+				outfile: `${folder}/index.js`,
 				bundle: true,
 				platform: 'node',
 				format: 'esm',
@@ -37,11 +40,10 @@ export default function adapter({ out }) {
 					)
 				]
 			});
-			if (!existsSync(`${out}/handler.js`)) {
-				throw new Error(
-					`adapter-node no longer writes ${out}/handler.js: adapter/entry.ts needs it`
-				);
+			if (!existsSync(`${folder}/handler.js`)) {
+				throw new Error('adapter-node no longer writes handler.js: adapter/entry.ts needs it');
 			}
+			publishVersion(out, version);
 		}
 	};
 }

@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { cp, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { currentVersionFolder } from '../adapter/versions.js';
 import { runProgram } from '../scripts/run-program.mjs';
 import { freePort } from '../tests/support/free-port.ts';
 import { ms, signed, type Figure } from './figure.ts';
@@ -49,7 +50,7 @@ const buildSkeleton = async (bench: Workbench): Promise<string> => {
 	await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
 	await writeFiller(
 		join(folder, 'src', 'filler'),
-		await scriptBytes(join(ROOT, 'build', 'server'))
+		await scriptBytes(join(currentVersionFolder(join(ROOT, 'build')), 'server'))
 	);
 	await runProgram(process.execPath, [join('node_modules', 'vite', 'bin', 'vite.js'), 'build'], {
 		cwd: folder,

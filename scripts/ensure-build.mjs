@@ -25,7 +25,7 @@ const SOURCES = [
 ];
 
 /** What a build leaves besides the folder of the stamp. */
-const RESULTS = ['build/index.js', 'build/handler.js', 'docker/agent-ws-client.js'];
+const RESULTS = ['build/index.js', 'docker/agent-ws-client.js'];
 
 /**
  * @param {string} path Relative to the root.

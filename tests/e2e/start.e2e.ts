@@ -1,17 +1,15 @@
 /** The commands a person types: `npm start` and `npm run dev`, what they print and how they end. */
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { expect, test } from '@playwright/test';
 import { WebSocket } from 'ws';
 import { ENVELOPE_VERSION } from '../../packages/protocol/src/protocol-version.ts';
 import { until } from '../support/app.ts';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
-const run = promisify(execFile);
 
 interface Started {
 	child: ChildProcess;
@@ -148,23 +146,4 @@ test('development serves pages, API and /ws', async () => {
 	expect(await firstFrame(origin, tokenIn(app.home))).toMatchObject({ kind: 'ack' });
 	app.child.kill('SIGTERM');
 	expect(await app.ended).toBe(0);
-});
-
-test('what is in the repository is enough to build and start', async () => {
-	test.skip(!existsSync(join(ROOT, '.git')), 'these sources are no git repository');
-	test.setTimeout(400_000);
-	const clone = join(newFolder(), 'clone');
-	await run('git', ['clone', '--quiet', '--local', ROOT, clone]);
-	// As `npm install` leaves them; downloading them again would test the registry.
-	await run('cp', ['-al', join(ROOT, 'node_modules'), join(clone, 'node_modules')]).catch(() =>
-		cpSync(join(ROOT, 'node_modules'), join(clone, 'node_modules'), {
-			recursive: true,
-			verbatimSymlinks: true
-		})
-	);
-	const app = start(['scripts/start.mjs'], { PORT: '0' }, clone);
-	const { origin } = new URL(await linkOf(app, 300_000));
-	expect((await fetch(`${origin}/sign-in`)).status).toBe(200);
-	expect(await firstFrame(origin, tokenIn(app.home))).toMatchObject({ kind: 'ack' });
-	expect((await run('git', ['-C', clone, 'status', '--porcelain'])).stdout).toBe('');
 });

@@ -5,6 +5,7 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { currentVersionFolder } from '../../adapter/versions.js';
 import { bundleForSandbox } from '../../scripts/runner-bundle.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -12,10 +13,12 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** A piece of the server's code that must be there once, and what stands there instead. */
 export type Patch = readonly [right: string, wrong: string];
 
-const serverFiles = (folder: string): string[] =>
-	readdirSync(join(folder, 'build', 'server'), { recursive: true, encoding: 'utf8' })
+const serverFiles = (folder: string): string[] => {
+	const server = join(currentVersionFolder(join(folder, 'build')), 'server');
+	return readdirSync(server, { recursive: true, encoding: 'utf8' })
 		.filter((name) => name.endsWith('.js'))
-		.map((name) => join(folder, 'build', 'server', name));
+		.map((name) => join(server, name));
+};
 
 /** Throws when the code is not the one that the patch was made for: then the patch has to follow it. */
 const applyPatch = (folder: string, [right, wrong]: Patch): void => {

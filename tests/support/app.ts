@@ -40,6 +40,8 @@ export class TestApp {
 	readonly env: Record<string, string>;
 	/** The folder whose `build` is run: the project's, or a changed copy of it. */
 	root: string;
+	/** What Node runs there. */
+	program = 'build';
 	origin = '';
 	/** The link that signs a browser in. */
 	link = '';
@@ -109,7 +111,7 @@ export class TestApp {
 		const inherited = Object.fromEntries(
 			keep.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []))
 		);
-		const child = spawn(process.execPath, ['build'], {
+		const child = spawn(process.execPath, [this.program], {
 			cwd: this.root,
 			stdio: ['ignore', 'pipe', 'pipe'],
 			env: {
@@ -128,13 +130,13 @@ export class TestApp {
 		}
 	}
 
-	async whenReady(): Promise<this> {
-		this.link = await this.#untilSaid(/ready:\s+(http\S+)/, 'the app’s link');
+	async whenReady(timeoutMs = START_TIMEOUT_MS): Promise<this> {
+		this.link = await this.#untilSaid(/ready:\s+(http\S+)/, 'the app’s link', timeoutMs);
 		this.origin = new URL(this.link).origin;
 		return this;
 	}
 
-	#untilSaid(words: RegExp, what: string): Promise<string> {
+	#untilSaid(words: RegExp, what: string, timeoutMs = START_TIMEOUT_MS): Promise<string> {
 		return until(
 			async () => {
 				const said = words.exec(this.output)?.[1];
@@ -142,7 +144,7 @@ export class TestApp {
 				return said;
 			},
 			what,
-			START_TIMEOUT_MS
+			timeoutMs
 		);
 	}
 
