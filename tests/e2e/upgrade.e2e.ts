@@ -49,16 +49,16 @@ test('the repository is enough to build and start, and an upgrade interrupts no 
 	test.setTimeout(3 * BUILD_MS);
 	const folder = tempFolder('upgrade');
 	const clone = await cloneOfSources(folder.path);
-	const repo = join(folder.path, 'repo');
-	makeRepo(repo);
+	const repo = tempFolder('repo');
+	makeRepo(repo.path);
 	const app = new TestApp({ SANDBOX_DRIVER: 'bubblewrap' }, { root: clone });
 	app.program = 'scripts/start.mjs';
 	try {
 		app.launch();
 		await app.whenReady(BUILD_MS);
 		expect((await run('git', ['-C', clone, 'status', '--porcelain'])).stdout).toBe('');
-		const { id: repoId } = await app.addRepo(repo);
-		const { id } = await app.startSession(repoId, '[[demo: text chunks=15000 interval=40]]');
+		const { id: repoId } = await app.addRepo(repo.path);
+		const { id } = await app.startSession(repoId, '[[demo: text chunks=2400 interval=250]]');
 		await page.goto(app.link);
 		const late = await context.newPage();
 		for (const it of [page, late]) {
@@ -86,7 +86,7 @@ test('the repository is enough to build and start, and an upgrade interrupts no 
 		await expectPanel(late, LABEL.after);
 
 		expect(initPid(app, id)).toBe(sandbox);
-		expect((await app.api('POST', `/api/sessions/${id}/interrupt`)).status).toBe(200);
+		expect((await app.api('POST', `/api/sessions/${id}/interrupt`)).status).toBe(202);
 		await app.sessionWhere(id, ({ status }) => status === 'waiting', 'the end of the turn');
 		const events = await app.events(id);
 		expect(violations(events)).toEqual([]);
@@ -94,6 +94,7 @@ test('the repository is enough to build and start, and an upgrade interrupts no 
 		expect(events.filter(({ type }) => type === 'runner.turn_started')).toHaveLength(1);
 	} finally {
 		await app.remove();
+		repo.remove();
 		folder.remove();
 	}
 });
