@@ -69,6 +69,7 @@ const run = async (argv: readonly string[], maxBytes: number, writable: boolean)
 
 const worktree = (): Worktree => ({
 	path: fixture.worktreePath,
+	since: null,
 	read: (argv, maxBytes) => run(argv, maxBytes, false)
 });
 const list = async () => {
@@ -105,8 +106,8 @@ describe('what is not committed', () => {
 		symlinkSync('/etc/passwd', join(worktreePath, 'link'));
 		writeFileSync(join(worktreePath, 'data.bin'), Buffer.from([0, 1, 2, 0]));
 		const before = inWorktree('status', '--porcelain');
-		const { files, fileCount, added, removed, head } = await list();
-		expect(head).toBe(fixture.baseCommit);
+		const { files, fileCount, added, removed, from } = await list();
+		expect(from).toBe(fixture.baseCommit);
 		expect([fileCount, added, removed]).toEqual([5, 5, 0]);
 		expect(
 			files.map(({ path, status, kind, added: lines }) => [path, status, kind, lines])
@@ -154,6 +155,22 @@ describe('what is not committed', () => {
 			ok: true,
 			value: { hunks: '', omitted: 'too_large' }
 		});
+	});
+
+	it('is compared with an older commit, too: what came since, committed or not', async () => {
+		const { worktreePath, baseCommit } = fixture;
+		commitFiles(worktreePath, { 'done.txt': 'done\n', 'old.txt': 'one\n' });
+		writeFiles(worktreePath, { 'left.txt': 'left\n', 'old.txt': 'one\ntwo\n' });
+		const since = { ...worktree(), since: baseCommit };
+		const changed = await changedInWorktree(since);
+		expect(changed.ok && changed.value.from).toBe(baseCommit);
+		expect(
+			changed.ok && changed.value.files.map(({ path, status }) => `${status} ${path}`)
+		).toEqual(['added done.txt', 'added left.txt', 'modified old.txt']);
+		const shown = await fileDiffInWorktree(since, { path: 'old.txt' });
+		expect(shown.ok && shown.value.hunks).toBe('@@ -1,3 +1,2 @@\n one\n two\n-three\n');
+		const unknown = { ...worktree(), since: 'd'.repeat(40) };
+		expect(await changedInWorktree(unknown)).toMatchObject({ ok: false });
 	});
 
 	it('is told by no program of the agent, and in no other form', async () => {

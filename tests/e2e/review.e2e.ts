@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { expect, test, type Page } from '@playwright/test';
 import type { Session } from '../../packages/protocol/src/session.ts';
 import { TestApp } from '../support/app.ts';
+import { axeFindings } from '../support/axe.ts';
 import { commitFiles, gitIn, tempFolder, type TempFolder } from '../support/git-fixture.ts';
 import { atRest, makeRepo } from '../support/lifecycle.ts';
 
@@ -53,14 +54,26 @@ test('an agent’s changes are read, commented on, committed and pushed', async 
 	await openSession(page, id);
 	await page.locator('body').press('c');
 
+	await panel(page).getByRole('button', { name: 'Last turn' }).click();
+	await expect(panel(page).getByRole('button', { name: /notes\.txt, added/ })).toBeVisible();
 	await panel(page)
 		.getByRole('button', { name: /src\/sum\.ts/ })
 		.click();
 	const diff = page.getByTestId('file-diff');
 	await expect(diff).toContainText('a - b');
+	expect(await axeFindings(page, '[data-testid="changes-panel"]')).toEqual([]);
 	await diff.locator('[data-line-type="change-addition"][data-column-number]').first().click();
-	await page.getByPlaceholder('What should the agent do here?').fill('Add, do not subtract.');
-	await page.getByRole('button', { name: 'Add comment' }).click();
+	const comment = page.getByPlaceholder('What should the agent do here?');
+	await expect(page.getByText('src/sum.ts, line 1', { exact: true })).toBeVisible();
+	await comment.press('Escape');
+	await expect(diff, 'the keys are where they were').toBeFocused();
+	await diff.press('ArrowDown');
+	await expect(panel(page)).toContainText('Line 1, removed: export const sum');
+	await diff.press('ArrowDown');
+	await expect(panel(page)).toContainText('Line 1, added: export const sum');
+	await diff.press('Enter');
+	await comment.fill('Add, do not subtract.');
+	await comment.press('Control+Enter');
 	await page.reload();
 	await page.getByRole('button', { name: 'Changes', exact: true }).click();
 	await panel(page).getByRole('button', { name: 'Send to the agent' }).click();
@@ -72,6 +85,14 @@ test('an agent’s changes are read, commented on, committed and pushed', async 
 		'I have a comment on your changes:\n\n### src/sum.ts, line 1\n\n```diff\n' +
 			'+export const sum = (a: number, b: number) => a - b;\n```\n\nAdd, do not subtract.'
 	);
+
+	await panel(page).getByRole('button', { name: 'One commit' }).click();
+	await panel(page)
+		.getByRole('button', { name: /^Change the sum/ })
+		.click();
+	await expect(panel(page).getByTestId('changes-total')).toHaveText('1 file +1 −1');
+	await panel(page).getByRole('button', { name: 'Back to the commits' }).click();
+	await expect(panel(page).getByRole('button', { name: /^Change the sum/ })).toBeVisible();
 
 	await panel(page).getByRole('button', { name: 'Uncommitted' }).click();
 	await expect(panel(page).getByRole('button', { name: /notes\.txt/ })).toBeVisible();

@@ -2,10 +2,11 @@ import * as z from 'zod';
 import { wireErrorSchema } from './errors.ts';
 
 /**
- * What to compare. `base`: all commits of the session against the commit they build on; `turn`: what was
- * committed since the newest turn began; `uncommitted`: the worktree against its newest commit.
+ * What to compare. `base`: all commits of the session against the commit they build on; `turn`: the worktree
+ * against the commit that the newest turn began at; `commit`: one commit against its first parent;
+ * `uncommitted`: the worktree against its newest commit.
  */
-export const changeScopeSchema = z.enum(['base', 'turn', 'uncommitted']);
+export const changeScopeSchema = z.enum(['base', 'turn', 'commit', 'uncommitted']);
 export type ChangeScope = z.infer<typeof changeScopeSchema>;
 
 export const changedFileSchema = z.object({
@@ -49,6 +50,25 @@ export const fileDiffSchema = z.object({
 });
 export type FileDiff = z.infer<typeof fileDiffSchema>;
 
+/** One commit of a session, as git has it. */
+export const sessionCommitSchema = z.object({
+	id: z.string(),
+	/** The first line of its message, at most 300 characters. */
+	subject: z.string(),
+	authorName: z.string(),
+	authoredAt: z.iso.datetime()
+});
+export type SessionCommit = z.infer<typeof sessionCommitSchema>;
+
+/** Answer of `GET /api/sessions/{id}/commits`. */
+export const sessionCommitsSchema = z.object({
+	/** Those that the base has not, newest first, at most 1,000. */
+	commits: z.array(sessionCommitSchema),
+	/** How many there are, those that are left out included. */
+	commitCount: z.int()
+});
+export type SessionCommits = z.infer<typeof sessionCommitsSchema>;
+
 const PATH_MAX_LENGTH = 4096;
 
 /** A path inside of a tree: nothing that leads out of it. */
@@ -61,18 +81,31 @@ export const treePathSchema = z
 		'is not a path inside of the repo'
 	);
 
+const commitIdSchema = z.string().regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/, 'is not a commit id');
+
+const comparedShape = {
+	scope: changeScopeSchema.default('base'),
+	/** With the scope `commit`, and only then. */
+	commit: commitIdSchema.optional()
+};
+const namesItsCommit = ({ scope, commit }: { scope: ChangeScope; commit?: string | undefined }) =>
+	(scope === 'commit') === (commit !== undefined);
+const COMMIT_RULE = { path: ['commit'], message: 'goes with the scope commit, and only with it' };
+
 /** Query of `GET /api/sessions/{id}/changes`. */
-export const changesQuerySchema = z.strictObject({ scope: changeScopeSchema.default('base') });
+export const changesQuerySchema = z.strictObject(comparedShape).refine(namesItsCommit, COMMIT_RULE);
+/** What to compare, and of the scope `commit` which one. */
+export type ChangesQuery = z.infer<typeof changesQuerySchema>;
 
 /** Query of `GET /api/sessions/{id}/changes/file`. */
-export const fileDiffQuerySchema = z.strictObject({
-	scope: changeScopeSchema.default('base'),
-	path: treePathSchema,
-	/** Of a renamed file. */
-	oldPath: treePathSchema.optional()
-});
-
-const commitIdSchema = z.string().regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/, 'is not a commit id');
+export const fileDiffQuerySchema = z
+	.strictObject({
+		...comparedShape,
+		path: treePathSchema,
+		/** Of a renamed file. */
+		oldPath: treePathSchema.optional()
+	})
+	.refine(namesItsCommit, COMMIT_RULE);
 
 /** `POST /api/sessions/{id}/commit`: all that is not committed. */
 export const commitRequestSchema = z.strictObject({

@@ -16,6 +16,7 @@ export const ENVELOPE_VERSION = 1;
  *    Sessions are pinned, archived, renamed (`pinnedAt`, `archivedAt`), wait in line (`queuePosition`), and
  *    keep messages that can be edited and removed (`queued`).
  *    Commits, pushes and updates from base are asked for and shown (`gitAction`, `pushedCommit`).
+ *    A session's commits are listed (`sessionCommits`), and the changes of one can be asked for (`commit`).
  *    What the last days used can be asked for (`usage`), and a branch's pull request (`pull`).
  *    Sessions say which orchestrator started them (`startedBy`), wrote to them (`fromSession`) and decided
  *    (`bySession`), and what they wait for (`wait`). The demo is started in one call (`demo`).

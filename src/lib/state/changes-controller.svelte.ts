@@ -3,7 +3,9 @@ import type {
 	ChangedFile,
 	Changes,
 	ChangeScope,
-	FileDiff
+	FileDiff,
+	SessionCommit,
+	SessionCommits
 } from '@agent-manager/protocol/changes.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import { latestOnly } from '#lib/domain/latest-only.ts';
@@ -20,9 +22,12 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 export class ChangesController {
 	scope = $state<ChangeScope>('base');
 	changes = $state.raw<Changes | null>(null);
+	/** To choose from; read in the scope `commit` alone. */
+	commits = $state.raw<SessionCommits | null>(null);
+	/** The one that is shown, in that scope. */
+	commit = $state.raw<SessionCommit | null>(null);
 	/** Why the list is not what it should be; what was read before stays. */
 	error = $state.raw<WireError | null>(null);
-	loading = $state(false);
 	/** The file that is open. */
 	file = $state.raw<ChangedFile | null>(null);
 	diff = $state.raw<FileDiff | null>(null);
@@ -39,7 +44,7 @@ export class ChangesController {
 		const look = latestOnly(async (_key: 'list') => {
 			if (this.#disposed) return;
 			await this.#read();
-			await pause(this.scope === 'uncommitted' ? PAUSE_MS : 0);
+			await pause(this.looksIntoWorktree ? PAUSE_MS : 0);
 		});
 		this.#look = () => look('list');
 	}
@@ -48,12 +53,20 @@ export class ChangesController {
 		this.#disposed = true;
 	}
 
+	/** Is more shown than commits? */
+	get looksIntoWorktree(): boolean {
+		return this.scope === 'uncommitted' || this.scope === 'turn';
+	}
+
 	choose(scope: ChangeScope): void {
 		if (scope === this.scope) return;
 		this.scope = scope;
-		this.changes = null;
-		this.close();
-		void this.#read();
+		this.#show(null);
+	}
+
+	/** Null for the list of them again. */
+	chooseCommit(commit: SessionCommit | null): void {
+		if (this.scope === 'commit') this.#show(commit);
 	}
 
 	/** Something may have changed. */
@@ -73,14 +86,36 @@ export class ChangesController {
 		this.diffError = null;
 	}
 
+	#show(commit: SessionCommit | null): void {
+		this.commit = commit;
+		this.changes = null;
+		this.error = null;
+		this.close();
+		void this.#read();
+	}
+
+	/** What is to be compared, as a query; the same as before as long as it is what is shown. */
+	#compared(): URLSearchParams {
+		const { scope, commit } = this;
+		return new URLSearchParams(commit ? { scope, commit: commit.id } : { scope });
+	}
+
+	#isShown(compared: URLSearchParams): boolean {
+		return !this.#disposed && String(compared) === String(this.#compared());
+	}
+
 	async #read(): Promise<void> {
-		const { scope } = this;
-		this.loading = true;
-		const read = await this.#call<Changes>(
-			`/api/sessions/${this.#sessionId}/changes?scope=${scope}`
-		);
-		if (this.#disposed || scope !== this.scope) return;
-		this.loading = false;
+		const compared = this.#compared();
+		const path = `/api/sessions/${this.#sessionId}`;
+		if (this.scope === 'commit' && !this.commit) {
+			const listed = await this.#call<SessionCommits>(`${path}/commits`);
+			if (!this.#isShown(compared)) return;
+			this.error = listed.ok ? null : listed.error;
+			if (listed.ok) this.commits = listed.value;
+			return;
+		}
+		const read = await this.#call<Changes>(`${path}/changes?${compared}`);
+		if (!this.#isShown(compared)) return;
 		this.error = read.ok ? null : read.error;
 		if (!read.ok) return;
 		this.changes = read.value;
@@ -93,13 +128,14 @@ export class ChangesController {
 	}
 
 	async #readDiff(file: ChangedFile): Promise<void> {
-		const { scope } = this;
-		const query = new URLSearchParams({ scope, path: file.path });
+		const compared = this.#compared();
+		const query = new URLSearchParams(compared);
+		query.set('path', file.path);
 		if (file.oldPath !== null) query.set('oldPath', file.oldPath);
 		const read = await this.#call<FileDiff>(
 			`/api/sessions/${this.#sessionId}/changes/file?${query}`
 		);
-		if (this.#disposed || this.file?.path !== file.path || scope !== this.scope) return;
+		if (!this.#isShown(compared) || this.file?.path !== file.path) return;
 		this.diffError = read.ok ? null : read.error;
 		// Drawn anew only when it reads otherwise: a refresh must not move what somebody reads.
 		if (read.ok && read.value.hunks === this.diff?.hunks) return;

@@ -9,6 +9,7 @@ import {
 	commitRequestSchema,
 	fileDiffSchema,
 	pushRequestSchema,
+	sessionCommitsSchema,
 	updateRequestSchema
 } from '@agent-manager/protocol/changes.ts';
 import { sessionEventSchema } from '@agent-manager/protocol/events.ts';
@@ -71,8 +72,12 @@ type Method = 'get' | 'post' | 'patch' | 'delete';
 
 const scopeParameter = {
 	description:
-		'base: all commits of the session; turn: those since the newest turn began; uncommitted: the worktree.',
+		'base: all commits of the session; turn: everything since the newest turn began, committed or not; commit: one of the commits; uncommitted: the worktree.',
 	schema: { type: 'string', enum: changeScopeSchema.options, default: 'base' }
+};
+const commitParameter = {
+	description: 'Which one, of the scope commit.',
+	schema: { type: 'string' }
 };
 const whole = { type: 'integer', minimum: 0 };
 const command = (summary: string, body?: z.ZodType): Operation => ({
@@ -188,7 +193,7 @@ export const OPERATIONS: Record<string, Partial<Record<Method, Operation>>> = {
 	'/api/sessions/{id}/changes': {
 		get: {
 			summary: 'Files that the session has changed.',
-			query: { scope: scopeParameter },
+			query: { scope: scopeParameter, commit: commitParameter },
 			status: 200,
 			answer: changesSchema
 		}
@@ -198,11 +203,19 @@ export const OPERATIONS: Record<string, Partial<Record<Method, Operation>>> = {
 			summary: 'The diff of one file.',
 			query: {
 				scope: scopeParameter,
+				commit: commitParameter,
 				path: { description: 'As the list has it.', schema: { type: 'string' } },
 				oldPath: { description: 'Of a renamed file.', schema: { type: 'string' } }
 			},
 			status: 200,
 			answer: fileDiffSchema
+		}
+	},
+	'/api/sessions/{id}/commits': {
+		get: {
+			summary: 'The session’s commits, newest first.',
+			status: 200,
+			answer: sessionCommitsSchema
 		}
 	},
 	'/api/sessions/{id}/commit': {

@@ -115,15 +115,19 @@ export const mergeBase = async (
 };
 
 /**
- * Runs in a sandbox, over whatever an agent left; paths are its only arguments. The index and new objects
- * go to a folder of its own, so that untracked files count and nothing in the worktree is written.
+ * Runs in a sandbox, over whatever an agent left; its arguments are the worktree, the commit to compare with
+ * (empty for the newest) and paths. The index and new objects go to a folder of its own, so that untracked
+ * files count and nothing in the worktree is written.
  */
 const worktreeScript = (form: readonly string[]): string => `
 cd -- "$1" || exit 3
-shift
+against="\${2:-HEAD}"
+shift 2
 scratch=$(mktemp -d) || exit 3
 trap 'rm -rf "$scratch"' EXIT
-head=$(git rev-parse --verify --quiet 'HEAD^{commit}') || head=$(git hash-object -t tree /dev/null) || exit 4
+head=$(git rev-parse --verify --quiet "$against^{commit}") || {
+	[ "$against" = HEAD ] && head=$(git hash-object -t tree /dev/null)
+} || exit 4
 index=$(git rev-parse --git-path index) && objects=$(git rev-parse --git-path objects) || exit 4
 if [ -f "$index" ]; then cp -- "$index" "$scratch/index" || exit 3; fi
 mkdir "$scratch/objects" || exit 3
@@ -148,11 +152,13 @@ export type ReadFromSandbox = (
 export interface Worktree {
 	/** As seen in the sandbox. */
 	path: string;
+	/** The whole id of the commit to compare with; null for the newest. */
+	since: string | null;
 	read: ReadFromSandbox;
 }
 
 interface WorktreeTold {
-	head: string;
+	from: string;
 	conflicts: string[];
 	output: string;
 	isCut: boolean;
@@ -160,45 +166,45 @@ interface WorktreeTold {
 
 /** The commit's id on a line, names of files in conflict, an empty one, and then what was asked for. */
 const readTold = (told: string): Omit<WorktreeTold, 'isCut'> | null => {
-	const [line = '', head] = /^([0-9a-f]{40}|[0-9a-f]{64})\n/.exec(told) ?? [];
-	if (head === undefined) return null;
+	const [line = '', from] = /^([0-9a-f]{40}|[0-9a-f]{64})\n/.exec(told) ?? [];
+	if (from === undefined) return null;
 	const rest = told.slice(line.length);
-	if (rest.startsWith('\0')) return { head, conflicts: [], output: rest.slice(1) };
+	if (rest.startsWith('\0')) return { from, conflicts: [], output: rest.slice(1) };
 	const end = rest.indexOf('\0\0');
 	if (end < 0) return null;
-	return { head, conflicts: rest.slice(0, end).split('\0'), output: rest.slice(end + 2) };
+	return { from, conflicts: rest.slice(0, end).split('\0'), output: rest.slice(end + 2) };
 };
 
 const askWorktree = async (
-	{ path, read }: Worktree,
+	{ path, since, read }: Worktree,
 	form: readonly string[],
 	paths: readonly string[],
 	maxBytes: number
 ): Promise<Result<WorktreeTold, WireError>> => {
-	const argv = ['sh', '-c', worktreeScript(form), 'changes', path, ...paths];
+	const argv = ['sh', '-c', worktreeScript(form), 'changes', path, since ?? '', ...paths];
 	const asked = await read(argv, maxBytes);
 	if (!asked.ok) return asked;
 	const told = readTold(asked.value.output);
 	return told ? ok({ ...told, isCut: asked.value.isCut }) : unreadable();
 };
 
-/** Files of the worktree that differ from its newest commit, untracked ones included. */
+/** Files of the worktree that differ from a commit (`from`), untracked ones included. */
 export const changedInWorktree = async (
 	worktree: Worktree
-): Promise<Result<ChangedFiles & { head: string }, WireError>> => {
+): Promise<Result<ChangedFiles & { from: string }, WireError>> => {
 	const asked = await askWorktree(worktree, LIST_FORM, [], LIST_MAX_BYTES);
 	if (!asked.ok) return asked;
 	if (asked.value.isCut) {
 		return fail(wireError('payload_too_large', 'There are too many changed files to list.'));
 	}
-	const { head, output, conflicts } = asked.value;
+	const { from, output, conflicts } = asked.value;
 	const changed = toChangedFiles(output);
 	if (!changed.ok) return changed;
 	const inConflict = new Set(conflicts);
 	const files = changed.value.files.map((file): ChangedFile =>
 		inConflict.has(file.path) ? { ...file, status: 'conflicted' } : file
 	);
-	return ok({ ...changed.value, files, head });
+	return ok({ ...changed.value, files, from });
 };
 
 export const fileDiffInWorktree = async (

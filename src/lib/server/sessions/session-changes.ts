@@ -4,7 +4,13 @@
  */
 import { existsSync } from 'node:fs';
 import pLimit from 'p-limit';
-import type { Changes, ChangeScope, FileDiff } from '@agent-manager/protocol/changes.ts';
+import type {
+	Changes,
+	ChangeScope,
+	ChangesQuery,
+	FileDiff,
+	SessionCommits
+} from '@agent-manager/protocol/changes.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { SessionId } from '@agent-manager/protocol/ids.ts';
 import { wireError } from '#lib/domain/errors.ts';
@@ -20,6 +26,7 @@ import {
 	type FilePaths,
 	type Worktree
 } from '#lib/server/git/changes.ts';
+import { compareCommit, listCommits } from '#lib/server/git/commit-log.ts';
 import type { Git } from '#lib/server/git/exec.ts';
 import type { SessionContext } from './session-context.ts';
 import { sessionPaths } from './session-paths.ts';
@@ -50,20 +57,18 @@ export class SessionChanges {
 		this.#git = git;
 	}
 
-	async list(sessionId: SessionId, scope: ChangeScope): Promise<Result<Changes, WireError>> {
+	async list(sessionId: SessionId, wanted: ChangesQuery): Promise<Result<Changes, WireError>> {
 		const subject = await this.#subject(sessionId);
 		if (!subject.ok) return subject;
+		const { scope } = wanted;
 		const nothing = { files: [], fileCount: 0, added: 0, removed: 0 };
 		const fetchCommand = this.#fetchCommand(subject.value);
-		if (scope === 'uncommitted') {
-			const worktree = this.#worktree(subject.value);
-			if (!worktree) return ok({ scope, from: null, to: null, ...nothing, fetchCommand });
+		const worktree = this.#worktree(subject.value, scope);
+		if (worktree) {
 			const changed = await this.#inTurn(() => changedInWorktree(worktree));
-			if (!changed.ok) return changed;
-			const { head, ...files } = changed.value;
-			return ok({ scope, from: head, to: null, ...files, fetchCommand });
+			return changed.ok ? ok({ scope, to: null, ...changed.value, fetchCommand }) : changed;
 		}
-		const compared = await this.#compared(subject.value, scope);
+		const compared = await this.#compared(subject.value, wanted);
 		if (!compared.ok) return compared;
 		if (!compared.value) return ok({ scope, from: null, to: null, ...nothing, fetchCommand });
 		const { from, to } = compared.value;
@@ -73,19 +78,28 @@ export class SessionChanges {
 
 	async file(
 		sessionId: SessionId,
-		scope: ChangeScope,
+		wanted: ChangesQuery,
 		file: FilePaths
 	): Promise<Result<FileDiff, WireError>> {
 		const subject = await this.#subject(sessionId);
 		if (!subject.ok) return subject;
-		const nothing: FileDiff = { hunks: '', omitted: null };
-		if (scope === 'uncommitted') {
-			const worktree = this.#worktree(subject.value);
-			return worktree ? this.#inTurn(() => fileDiffInWorktree(worktree, file)) : ok(nothing);
-		}
-		const compared = await this.#compared(subject.value, scope);
+		const worktree = this.#worktree(subject.value, wanted.scope);
+		if (worktree) return this.#inTurn(() => fileDiffInWorktree(worktree, file));
+		const compared = await this.#compared(subject.value, wanted);
 		if (!compared.ok) return compared;
-		return compared.value ? fileDiffBetween(this.#git, compared.value, file) : ok(nothing);
+		return compared.value
+			? fileDiffBetween(this.#git, compared.value, file)
+			: ok({ hunks: '', omitted: null });
+	}
+
+	/** The commits of the session that the mirror has. */
+	async commits(sessionId: SessionId): Promise<Result<SessionCommits, WireError>> {
+		const subject = await this.#subject(sessionId);
+		if (!subject.ok) return subject;
+		const { baseCommit, headCommit } = subject.value.cell.state;
+		if (baseCommit === null || headCommit === null) return ok({ commits: [], commitCount: 0 });
+		const mirrorPath = this.#context.git.mirror(subject.value.repo);
+		return listCommits(this.#git, { mirrorPath, from: baseCommit, to: headCommit });
 	}
 
 	async #subject(sessionId: SessionId): Promise<Result<Subject, WireError>> {
@@ -96,14 +110,15 @@ export class SessionChanges {
 			: fail(wireError('session_not_found', 'There is no session with this id.'));
 	}
 
-	/** Null while the branch has no commits of its own. */
+	/** What the mirror can tell; null while the branch has no commits of its own. */
 	async #compared(
 		{ repo, cell }: Subject,
-		scope: 'base' | 'turn'
+		{ scope, commit }: ChangesQuery
 	): Promise<Result<Compared | null, WireError>> {
 		const { baseCommit, headCommit, turnCommit } = cell.state;
-		if (baseCommit === null || headCommit === null) return ok(null);
+		if (baseCommit === null || headCommit === null || scope === 'uncommitted') return ok(null);
 		const mirrorPath = this.#context.git.mirror(repo);
+		if (commit !== undefined) return compareCommit(this.#git, mirrorPath, headCommit, commit);
 		const compared = { mirrorPath, from: turnCommit ?? baseCommit, to: headCommit };
 		if (scope === 'turn') return ok(compared);
 		// An update that is under way has moved the base on, and the branch not yet.
@@ -118,8 +133,12 @@ export class SessionChanges {
 		return `git fetch ${shellWord(mirrorPath)} ${shellWord(`${branchName}:${branchName}`)}`;
 	}
 
-	/** Null while there is none. */
-	#worktree({ repo, cell }: Subject): Worktree | null {
+	/**
+	 * Where the scope goes beyond what is committed; null when it doesn't, or while there is no worktree. A
+	 * turn is compared up to now: an agent that commits nothing has changed something all the same.
+	 */
+	#worktree({ repo, cell }: Subject, scope: ChangeScope): Worktree | null {
+		if (scope !== 'turn' && scope !== 'uncommitted') return null;
 		const { git, workspaceRoot } = this.#context;
 		const path = sessionPaths(workspaceRoot, cell.id).worktree;
 		if (cell.state.baseCommit === null || !existsSync(path)) return null;
@@ -134,6 +153,7 @@ export class SessionChanges {
 			const why = `git in the sandbox ended with ${ran.value.exitCode}.`;
 			return fail(wireError('git_failed', `The worktree could not be read: ${why}`));
 		};
-		return { path, read };
+		const { turnCommit, baseCommit } = cell.state;
+		return { path, since: scope === 'turn' ? (turnCommit ?? baseCommit) : null, read };
 	}
 }

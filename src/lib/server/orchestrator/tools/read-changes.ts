@@ -16,9 +16,10 @@ const inputSchema = z.strictObject({
 	path: treePathSchema.optional().describe('The diff of this file, instead of the list of files.'),
 	old_path: treePathSchema.optional().describe('Of a renamed file.'),
 	scope: changeScopeSchema
+		.exclude(['commit'])
 		.default('base')
 		.describe(
-			'base: all its commits; turn: those of its last turn; uncommitted: what it has not committed.'
+			'base: all its commits; turn: all since its last turn began, committed or not; uncommitted: what it has not committed.'
 		),
 	cursor: z.string().max(100).optional()
 });
@@ -54,7 +55,7 @@ const pageOf = (text: string, at: number): { text: string; next: number | null }
 const fileList = async ({ sessions }: ToolContext, session: Session, input: Input): Answer => {
 	const at = placeOf(session, input.cursor);
 	if (!at.ok) return at;
-	const changes = await sessions.changes.list(session.id, input.scope);
+	const changes = await sessions.changes.list(session.id, { scope: input.scope });
 	if (!changes.ok) return changes;
 	const { files, fileCount, added, removed, from, to } = changes.value;
 	const page = files.slice(at.value, at.value + FILES_MAX);
@@ -78,7 +79,7 @@ const fileDiff = async (
 	if (!at.ok) return at;
 	const { path, old_path } = input;
 	const paths = { path, ...(old_path !== undefined && { oldPath: old_path }) };
-	const diff = await sessions.changes.file(session.id, input.scope, paths);
+	const diff = await sessions.changes.file(session.id, { scope: input.scope }, paths);
 	if (!diff.ok) return diff;
 	const { hunks, omitted } = diff.value;
 	const { text, next } = pageOf(hunks, at.value);

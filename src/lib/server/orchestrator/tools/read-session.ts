@@ -66,7 +66,7 @@ const changed = async (
 	{ id, commitCount }: Session
 ): Promise<JsonObject | null> => {
 	if (commitCount === 0) return { files: 0, added: 0, removed: 0 };
-	const changes = await sessions.changes.list(id, 'base');
+	const changes = await sessions.changes.list(id, { scope: 'base' });
 	if (!changes.ok) return null;
 	const { fileCount, added, removed } = changes.value;
 	return { files: fileCount, added, removed };

@@ -8,6 +8,6 @@ export const GET: RequestHandler = async ({ locals, params, url }) => {
 	if (!id.ok) return refuse(id.error);
 	const query = readQuery(url, changesQuerySchema);
 	if (!query.ok) return refuse(query.error);
-	const listed = await locals.app.sessions.changes.list(id.value, query.value.scope);
+	const listed = await locals.app.sessions.changes.list(id.value, query.value);
 	return answerResult(listed, (changes) => changes);
 };

@@ -8,9 +8,9 @@ export const GET: RequestHandler = async ({ locals, params, url }) => {
 	if (!id.ok) return refuse(id.error);
 	const query = readQuery(url, fileDiffQuerySchema);
 	if (!query.ok) return refuse(query.error);
-	const { scope, ...file } = query.value;
+	const { scope, commit, path, oldPath } = query.value;
 	return answerResult(
-		await locals.app.sessions.changes.file(id.value, scope, file),
+		await locals.app.sessions.changes.file(id.value, { scope, commit }, { path, oldPath }),
 		(diff) => diff
 	);
 };

@@ -1,0 +1,13 @@
+/** What axe finds wrong within a part of a page, a line each. The colours of code are the syntax theme's own. */
+import { AxeBuilder } from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+
+export const axeFindings = async (page: Page, within: string): Promise<string[]> => {
+	const { violations } = await new AxeBuilder({ page })
+		.include(within)
+		.exclude('diffs-container')
+		.analyze();
+	return violations.flatMap(({ id, help, nodes }) =>
+		nodes.map(({ target }) => `${id}: ${help} (${target.join(' ')})`)
+	);
+};
