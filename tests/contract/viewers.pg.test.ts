@@ -10,6 +10,7 @@ import { ENVELOPE_VERSION } from '@agent-manager/protocol/protocol-version.ts';
 import type { SessionId } from '@agent-manager/protocol/ids.ts';
 import type { Delta } from '@agent-manager/protocol/delta.ts';
 import type { RepoService } from '#lib/server/repos/repo-service.ts';
+import { wireError } from '#lib/domain/errors.ts';
 import { createHub, type Hub } from '#lib/server/sessions/hub.ts';
 import { Partials } from '#lib/server/sessions/partials.ts';
 import type { SessionCreation } from '#lib/server/sessions/session-creation.ts';
@@ -63,6 +64,7 @@ beforeEach(async () => {
 		repos: null as unknown as RepoService,
 		partials: () => partials.list(),
 		now: () => new Date(),
+		explain: () => wireError('database_unreachable', 'The database does not answer just now.'),
 		logger: pino({ level: 'silent' })
 	};
 	server = createServer();
@@ -142,6 +144,25 @@ class Viewer {
 
 const range = (from: number, to: number) =>
 	Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => from + index);
+
+describe('commands', () => {
+	it('that fail inside are answered under their key, with what is the matter', async () => {
+		vi.spyOn(log, 'command').mockRejectedValueOnce(new Error('the database is away'));
+		const viewer = new Viewer();
+		const idempotencyKey = randomUUID();
+		await viewer.say({ type: 'session.stop', sessionId, idempotencyKey }, 'command');
+		await viewer.until(() => viewer.frames.length > 0);
+		expect(viewer.frames[0]).toMatchObject({
+			kind: 'error',
+			sessionId,
+			payload: {
+				re: 'session.stop',
+				commandId: idempotencyKey,
+				error: { code: 'database_unreachable' }
+			}
+		});
+	});
+});
 
 describe('subscribe.session', () => {
 	it.each([

@@ -183,6 +183,8 @@ const start = async ({ onStandby, signal }: StartOptions): Promise<App> => {
 	await throughOutages(() => orchestrator.start(), outage);
 	health.service.start();
 	repos.pulls.start();
+	const traffic = new Traffic();
+	const explain = (cause: unknown): WireError => explainFailure(cause, database.problem());
 	setWebSocketEdge({
 		policy,
 		credentials,
@@ -193,10 +195,10 @@ const start = async ({ onStandby, signal }: StartOptions): Promise<App> => {
 			repos: repos.service,
 			log: sessions.log,
 			partials: (sessionId) => sessions.manager.partials(sessionId),
-			now: () => new Date()
+			now: () => new Date(),
+			explain
 		}
 	});
-	const traffic = new Traffic();
 	const version = readAppVersion();
 	announce(config, token, listening);
 	// Finds the driver before the first session needs it, and begins to build an image that is missing.
@@ -226,7 +228,7 @@ const start = async ({ onStandby, signal }: StartOptions): Promise<App> => {
 			...{ repos: repos.service, sessions: sessions.service },
 			modelKind: async () => (await door.describeModel()).kind
 		}),
-		explain: (cause) => explainFailure(cause, database.problem()),
+		explain,
 		traffic,
 		stop: () => stopParts(parts, traffic, logger)
 	};

@@ -29,6 +29,9 @@ const ASKS_TO_BE_TOLD: ReadonlySet<ClientPayload['type']> = new Set([
 	'snapshot.request'
 ]);
 
+const sessionOf = (payload: ClientPayload): SessionId | null =>
+	('sessionId' in payload ? payload.sessionId : null) ?? null;
+
 export class BrowserConnection implements Viewer {
 	readonly #ws: WebSocket;
 	readonly #services: BrowserServices;
@@ -161,7 +164,9 @@ export class BrowserConnection implements Viewer {
 			if (ASKS_TO_BE_TOLD.has(payload.data.type)) {
 				return this.close(BROWSER_CLOSE.goingAway, 'what was asked for could not be read');
 			}
-			this.refuse(wireError('internal', 'That did not work.'), null, payload.data.type);
+			const { type } = payload.data;
+			const key = 'idempotencyKey' in payload.data ? payload.data.idempotencyKey : undefined;
+			this.refuse(this.#services.explain(cause), sessionOf(payload.data), type, key);
 		});
 	}
 
@@ -188,7 +193,7 @@ export class BrowserConnection implements Viewer {
 			case 'snapshot.request':
 				return this.#snapshot(payload.sessionId);
 			default: {
-				const sessionId = 'sessionId' in payload ? payload.sessionId : null;
+				const sessionId = sessionOf(payload);
 				const result = await runClientCommand(this.#services, payload);
 				const key = 'idempotencyKey' in payload ? payload.idempotencyKey : undefined;
 				if (!result.ok) return this.refuse(result.error, sessionId, payload.type, key);

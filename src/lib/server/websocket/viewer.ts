@@ -16,6 +16,8 @@ export interface BrowserServices {
 	hub: Hub;
 	partials: (sessionId: SessionId) => PartialMessage[];
 	now: () => Date;
+	/** What an error that nobody expected means for who asked. */
+	explain: (cause: unknown) => WireError;
 	logger: Logger;
 }
 
