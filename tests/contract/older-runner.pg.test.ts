@@ -62,7 +62,7 @@ const startManager = async (sessionId: SessionId) => {
 			logger: pino({ level: 'silent' }),
 			agentOptions: () =>
 				Promise.resolve({
-					...{ role: 'implementer', model: null, permissionMode: 'full' },
+					...{ role: 'implementer', model: null, effort: null, permissionMode: 'full' },
 					...{ systemPromptAppend: '', conversationId: randomUUID() }
 				}),
 			inTurn: (work) => work(),

@@ -23,6 +23,7 @@ let repoId: string;
 const agent: AgentOptions = {
 	role: 'implementer',
 	model: null,
+	effort: null,
 	permissionMode: 'full',
 	systemPromptAppend: '',
 	conversationId: randomUUID()

@@ -78,6 +78,32 @@ test('a question: answered with a choice after a reload, and the agent has the a
 	await expect(page.getByRole('log')).toContainText('PostgreSQL');
 });
 
+test('the mode is changed in mid-turn, and holds over a reload and a new manager', async ({
+	page
+}) => {
+	const id = await open(page, '[[demo: tools bash="sleep 3" bash="echo x > asked.txt"]]', 'full');
+	const mode = page.getByRole('button', { name: /^Permissions:/ });
+	await expect(page.getByRole('log')).toContainText('sleep 3');
+	await mode.click();
+	await page.getByRole('menuitemradio', { name: 'Ask before changes' }).click();
+	await expect(mode).toHaveText('Ask before changes');
+	await expect(asked(page, 'approval')).toContainText('echo x > asked.txt');
+	await page.reload();
+	await expect(mode).toHaveText('Ask before changes');
+	await expect(page.getByRole('log')).toContainText('From here: Ask before changes');
+
+	await app.stop();
+	await app.start();
+	await page.goto(app.link);
+	await page.goto(`${app.origin}/sessions/${id}`);
+	await expect(asked(page, 'approval')).toContainText('echo x > asked.txt');
+	await mode.click();
+	await page.getByRole('menuitemradio', { name: 'Full autonomy' }).click();
+	await asked(page, 'approval').getByRole('button', { name: 'Allow' }).click();
+	await app.sessionWhere(id, atRest, 'the end of the turn');
+	expect((await app.session(id)).permissionMode).toBe('full');
+});
+
 test('a finish asked for in mid-turn shows at once, and is kept when the turn ends', async ({
 	page
 }) => {

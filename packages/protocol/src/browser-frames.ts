@@ -6,6 +6,7 @@ import { timestampSchema } from './json.ts';
 import { ENVELOPE_VERSION } from './protocol-version.ts';
 import { repoSchema } from './repo.ts';
 import {
+	configureSchema,
 	decideSchema,
 	registerRepoSchema,
 	renameSchema,
@@ -73,6 +74,7 @@ export const clientPayloadSchema = z.discriminatedUnion('type', [
 	}),
 	z.object({ type: z.literal('session.remove_message'), ...onSession, messageId: commandIdSchema }),
 	z.object({ type: z.literal('session.decide'), ...onSession, ...decideSchema.shape }),
+	z.object({ type: z.literal('session.configure'), ...onSession, ...configureSchema.shape }),
 	z.object({ type: z.literal('session.interrupt'), ...onSession }),
 	z.object({ type: z.literal('session.stop'), ...onSession }),
 	z.object({ type: z.literal('session.resume'), ...onSession }),

@@ -5,6 +5,7 @@ import { gitActionRequestSchema } from './changes.ts';
 import { wireErrorSchema } from './errors.ts';
 import {
 	driverKindSchema,
+	effortSchema,
 	exitCauseSchema,
 	messageFromSchema,
 	permissionModeSchema,
@@ -49,6 +50,7 @@ export const managerEventSchemas = {
 		goalPrompt: z.string(),
 		model: z.string().nullable(),
 		permissionMode: permissionModeSchema,
+		effort: effortSchema.nullable().optional(),
 		/** The orchestrator that started it. */
 		startedBy: z.string().optional()
 	}),
@@ -107,6 +109,13 @@ export const managerEventSchemas = {
 	'message.removed': z.object({ commandId: z.string() }),
 	/** What had been said of a message when its sandbox died, as the manager heard it. */
 	'message.cut_off': z.object({ messageId: z.string(), blocks: z.array(jsonObjectSchema) }),
+	/** What a person wants from now on; a field that is left out stays as it is. */
+	'session.configured': z.object({
+		commandId: z.string(),
+		permissionMode: permissionModeSchema.optional(),
+		model: z.string().nullable().optional(),
+		effort: effortSchema.nullable().optional()
+	}),
 	'interrupt.requested': z.object({ commandId: z.string() }),
 	'request.decided': z.object({
 		requestId: z.string(),
@@ -209,6 +218,28 @@ export const runnerEventSchemas = {
 		exitCode: z.int().nullable(),
 		error: z.string().nullable(),
 		stderr: z.array(z.string())
+	}),
+	/** What was configured did not become so, and why: the agent goes on as before. */
+	'runner.configuration_refused': z.object({
+		commandId: z.string(),
+		message: z.string(),
+		/** As they still are. */
+		model: z.string().nullable(),
+		effort: effortSchema.nullable()
+	}),
+	/** What the agent says that it has, once it has started. */
+	'runner.offered': z.object({
+		commands: z.array(
+			z.object({ name: z.string(), description: z.string(), argumentHint: z.string() })
+		),
+		models: z.array(
+			z.object({
+				value: z.string(),
+				displayName: z.string(),
+				description: z.string(),
+				efforts: z.array(z.string())
+			})
+		)
 	}),
 	'runner.command_unknown_outcome': z.object({ commandId: z.string(), message: z.string() }),
 	'runner.stopped': z.object({ reason: z.enum(['finish', 'stop', 'agent_exited', 'fenced']) })

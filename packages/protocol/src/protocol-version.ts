@@ -20,6 +20,9 @@ export const ENVELOPE_VERSION = 1;
  *    What the last days used can be asked for (`usage`), and a branch's pull request (`pull`).
  *    Sessions say which orchestrator started them (`startedBy`), wrote to them (`fromSession`) and decided
  *    (`bySession`), and what they wait for (`wait`). The demo is started in one call (`demo`).
+ *    Mode, model and effort of a session change while it runs (`configure`, `session.configured`,
+ *    `runner.configuration_refused`), with more modes (`accept_edits`, `plan`); an agent says which commands and
+ *    models it has (`runner.offered`); a plan's approval names the mode to go on in.
  */
 export const PROTOCOL_VERSION = 2;
 

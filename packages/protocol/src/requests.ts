@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { commandIdSchema, seqSchema } from './ids.ts';
 import { jsonObjectSchema } from './json.ts';
-import { permissionModeSchema, roleSchema } from './session.ts';
+import { effortSchema, modelNameSchema, permissionModeSchema, roleSchema } from './session.ts';
 
 /** A prompt is at most this many bytes of UTF-8. */
 export const PROMPT_MAX_BYTES = 1_048_576;
@@ -36,10 +36,8 @@ export const startSessionSchema = z.strictObject({
 	baseBranch: z.string().min(1).max(250).optional(),
 	/** The branch will be `agent/<branchSuffix>`. Default: a slug of the prompt with a short id. */
 	branchSuffix: z.string().min(1).max(200).optional(),
-	model: z
-		.string()
-		.regex(/^[A-Za-z0-9][A-Za-z0-9._:/@[\]-]{0,127}$/, 'is not a model name')
-		.optional(),
+	model: modelNameSchema.optional(),
+	effort: effortSchema.optional(),
 	additionalInstructions: z.string().max(65_536).optional(),
 	permissionMode: permissionModeSchema.default('full')
 });
@@ -67,6 +65,15 @@ export const sessionsQuerySchema = z.strictObject({
 export const sendMessageSchema = z.strictObject({ message: promptSchema });
 export type SendMessage = z.infer<typeof sendMessageSchema>;
 
+/** `POST /api/sessions/{id}/configure`: what is left out stays as it is. It acts at once, also in a turn. */
+export const configureSchema = z.strictObject({
+	permissionMode: permissionModeSchema.optional(),
+	/** null: the agent's default. */
+	model: modelNameSchema.nullable().optional(),
+	effort: effortSchema.nullable().optional()
+});
+export type Configure = z.infer<typeof configureSchema>;
+
 /** `POST /api/sessions/{id}/decide`: answers an approval, a question or a plan. */
 export const decideSchema = z.strictObject({
 	requestId: z.string().min(1).max(200),
@@ -74,7 +81,9 @@ export const decideSchema = z.strictObject({
 	/** Said to the model when denied. */
 	message: z.string().max(65_536).optional(),
 	/** Replaces the tool's input when allowed; answers to a question go in `answers` of it. */
-	updatedInput: jsonObjectSchema.optional()
+	updatedInput: jsonObjectSchema.optional(),
+	/** With the approval of a plan: the mode to go on in. Default: the one before the plan. */
+	permissionMode: permissionModeSchema.exclude(['plan']).optional()
 });
 export type Decide = z.infer<typeof decideSchema>;
 

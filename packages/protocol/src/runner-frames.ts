@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { deltaSchema, partialMessageSchema } from './delta.ts';
 import { eventSourceSchema } from './events.ts';
 import { jsonObjectSchema, timestampSchema } from './json.ts';
-import { permissionModeSchema, roleSchema } from './session.ts';
+import { effortSchema, permissionModeSchema, roleSchema } from './session.ts';
 
 /**
  * Frames between a runner and the manager, as JSON text over the WebSocket at the door's `/runner`.
@@ -24,6 +24,7 @@ export type OutboxRecord = z.infer<typeof outboxRecordSchema>;
 export const agentOptionsSchema = z.object({
 	role: roleSchema,
 	model: z.string().nullable(),
+	effort: effortSchema.nullable().default(null),
 	permissionMode: permissionModeSchema,
 	/** Appended to Claude Code's own system prompt: base, role and the session's instructions. */
 	systemPromptAppend: z.string(),
@@ -44,7 +45,17 @@ export const runnerCommandSchema = z.discriminatedUnion('type', [
 		/** Said to the model when denied. */
 		message: z.string().nullable(),
 		/** Replaces the tool's input when allowed; answers to a question go here. */
-		updatedInput: jsonObjectSchema.nullable()
+		updatedInput: jsonObjectSchema.nullable(),
+		/** The mode to go on in, when a plan is approved. */
+		permissionMode: permissionModeSchema.optional()
+	}),
+	/** The whole of what can be configured, as it shall be from now on: applied twice is applied once. */
+	z.object({
+		type: z.literal('configure'),
+		commandId: z.string(),
+		permissionMode: permissionModeSchema,
+		model: z.string().nullable(),
+		effort: effortSchema.nullable()
 	}),
 	/** Close the agent's input; it ends by itself and exits 0. */
 	z.object({ type: z.literal('finish'), commandId: z.string() })
@@ -56,6 +67,7 @@ export const COMMAND_SINCE: Record<RunnerCommand['type'], number> = {
 	message: 1,
 	interrupt: 1,
 	decide: 1,
+	configure: 2,
 	finish: 1
 };
 

@@ -22,9 +22,21 @@ export type SessionStatus = z.infer<typeof sessionStatusSchema>;
 export const waitingForSchema = z.enum(['input', 'approval', 'answer', 'plan', 'limit', 'budget']);
 export type WaitingFor = z.infer<typeof waitingForSchema>;
 
-/** `full`: full autonomy inside the sandbox. `ask`: each tool that changes something is asked for. */
-export const permissionModeSchema = z.enum(['full', 'ask']);
+/**
+ * What the agent may do without asking. `full`: all, inside the sandbox. `accept_edits`: change files of its
+ * worktree. `ask`: nothing that changes anything. `plan`: it reads, and proposes a plan before it changes anything.
+ */
+export const permissionModeSchema = z.enum(['full', 'accept_edits', 'ask', 'plan']);
 export type PermissionMode = z.infer<typeof permissionModeSchema>;
+
+/** How hard the model thinks. */
+export const effortSchema = z.enum(['low', 'medium', 'high', 'xhigh', 'max']);
+export type Effort = z.infer<typeof effortSchema>;
+
+/** As the agent takes it: an alias, or a model's whole name. */
+export const modelNameSchema = z
+	.string()
+	.regex(/^[A-Za-z0-9][A-Za-z0-9._:/@[\]-]{0,127}$/, 'is not a model name');
 
 export const driverKindSchema = z.enum(['docker', 'bubblewrap']);
 export type DriverKind = z.infer<typeof driverKindSchema>;
@@ -162,8 +174,12 @@ export const sessionSchema = z.object({
 	pushedCommit: z.string().nullable(),
 	/** The newest commit, push or update that was asked for. */
 	gitAction: gitActionSchema.nullable(),
+	/** null: the agent's default. */
 	model: z.string().nullable(),
+	effort: effortSchema.nullable(),
 	permissionMode: permissionModeSchema,
+	/** The event that says which commands and models the agent has; null until it said so. */
+	offersSeq: seqSchema.nullable(),
 	driver: driverKindSchema.nullable(),
 	/** False where the platform can't hold the sandbox to CPU, memory and process limits. */
 	limited: z.boolean().nullable(),

@@ -18,6 +18,7 @@ import {
 import type { AgentOptions } from '@agent-manager/protocol/runner-frames.ts';
 import { systemPromptAppend } from './agent-options.ts';
 import { currentConversation, findConversation, hasMessages } from './conversation.ts';
+import { SDK_MODE } from './configuration.ts';
 import type { RunnerEnvironment } from './environment.ts';
 import { createInputQueue, type InputQueue } from './input-queue.ts';
 
@@ -123,9 +124,10 @@ const sdkOptions = (
 	},
 	...(agent.role === 'orchestrator' && orchestratorTools(env, relayPort)),
 	...(agent.model !== null && { model: agent.model }),
-	...(agent.permissionMode === 'full'
-		? { permissionMode: 'bypassPermissions', allowDangerouslySkipPermissions: true }
-		: { permissionMode: 'default' })
+	...(agent.effort !== null && { effort: agent.effort }),
+	permissionMode: SDK_MODE[agent.permissionMode],
+	// Without it no later switch to full autonomy is possible; by itself it allows nothing.
+	allowDangerouslySkipPermissions: true
 });
 
 /**

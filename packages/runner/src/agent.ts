@@ -7,6 +7,7 @@ import type { Delta, PartialMessage } from '@agent-manager/protocol/delta.ts';
 import type { JsonObject } from '@agent-manager/protocol/json.ts';
 import type { AgentExit, AgentProcess } from './agent-process.ts';
 import type { Approvals } from './approvals.ts';
+import type { Configuration, ConfigureCommand } from './configuration.ts';
 import type { CommandLog, TakenCommand, TurnOutcome } from './command-log.ts';
 import { errorText, type Log } from './log.ts';
 import type { Outbox } from './outbox.ts';
@@ -40,6 +41,7 @@ export interface AgentDeps {
 	records: RunnerRecords;
 	commandLog: CommandLog;
 	approvals: Approvals;
+	configuration: Configuration;
 	/** A delta, and the record that it must not overtake. */
 	onDelta: (afterN: number, delta: Delta) => void;
 	/** Anything has come from it. */
@@ -62,6 +64,8 @@ export class Agent {
 	#conversationId: string;
 	#finishing: TakenCommand | null = null;
 	#held = false;
+	/** Changes on their way to the agent. */
+	#configuring = 0;
 	#idleWaiters: (() => void)[] = [];
 
 	constructor(deps: AgentDeps) {
@@ -123,12 +127,24 @@ export class Agent {
 					log('info', 'decided on a request that is not open', { requestId: command.requestId });
 				}
 				break;
+			case 'configure':
+				void this.#configure(num, command);
+				return;
 			case 'finish':
 				this.#finishing = { num, command };
 				this.#next();
 				return;
 		}
 		commandLog.note({ step: 'done', num });
+	}
+
+	/** What is said after a change is said to the agent as it was changed. */
+	async #configure(num: number, command: ConfigureCommand): Promise<void> {
+		this.#configuring += 1;
+		await this.#deps.configuration.apply(command);
+		this.#configuring -= 1;
+		this.#deps.commandLog.note({ step: 'done', num });
+		this.#next();
 	}
 
 	/** Stops the turn that is open, if any; the agent stays. */
@@ -170,7 +186,7 @@ export class Agent {
 	}
 
 	#next(): void {
-		if (this.#turn || this.#held) return;
+		if (this.#turn || this.#held || this.#configuring > 0) return;
 		const message = this.#queue.shift();
 		if (message) return this.#begin(message);
 		if (this.#finishing) {

@@ -2,10 +2,16 @@
  * What the agent asks a person: leave for a tool call, an answer, a plan's approval. A request is a
  * record; it stays open until it is decided, its turn is interrupted, or the agent ends.
  */
-import type { CanUseTool, PermissionResult } from '@anthropic-ai/claude-agent-sdk/core';
+import type {
+	CanUseTool,
+	PermissionResult,
+	PermissionUpdate
+} from '@anthropic-ai/claude-agent-sdk/core';
 import type { JsonObject } from '@agent-manager/protocol/json.ts';
 import type { RunnerCommand } from '@agent-manager/protocol/runner-frames.ts';
+import type { PermissionMode } from '@agent-manager/protocol/session.ts';
 import type { CommandLog } from './command-log.ts';
+import { SDK_MODE } from './configuration.ts';
 import type { RunnerRecords } from './runner-records.ts';
 
 type Kind = 'approval' | 'question' | 'plan';
@@ -32,6 +38,8 @@ export class Approvals {
 	readonly #records: RunnerRecords;
 	readonly #log: CommandLog;
 	readonly #newId: () => string;
+	/** Told when a plan's approval changes the mode. */
+	onMode: (mode: PermissionMode) => void = () => undefined;
 
 	constructor(records: RunnerRecords, log: CommandLog, newId: () => string) {
 		this.#records = records;
@@ -87,8 +95,20 @@ export class Approvals {
 				? { ...input, ...changed }
 				: changed
 			: input;
-		pending.settle('allowed', { behavior: 'allow', updatedInput });
+		pending.settle('allowed', {
+			behavior: 'allow',
+			updatedInput,
+			...(kind === 'plan' && this.#goOnIn(command.permissionMode))
+		});
 		return true;
+	}
+
+	#goOnIn(mode: PermissionMode | undefined): { updatedPermissions?: PermissionUpdate[] } {
+		if (!mode) return {};
+		this.onMode(mode);
+		return {
+			updatedPermissions: [{ type: 'setMode', mode: SDK_MODE[mode], destination: 'session' }]
+		};
 	}
 
 	/** The agent is gone: nobody waits for an answer. */

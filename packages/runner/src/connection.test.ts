@@ -12,6 +12,7 @@ import { Outbox } from './outbox.ts';
 const agent: AgentOptions = {
 	role: 'implementer',
 	model: null,
+	effort: null,
 	permissionMode: 'full',
 	systemPromptAppend: '',
 	conversationId: '7b0c1e0e-8a53-4a0e-9a53-0a3f8a8f0c11'

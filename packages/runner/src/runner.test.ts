@@ -141,19 +141,19 @@ describe('a turn', () => {
 	});
 });
 
-describe('what a person is asked', () => {
-	const decide = (requestId: unknown, decision: 'allow' | 'deny', more: object = {}): void => {
-		runner.door.command({
-			type: 'decide',
-			commandId: `decide-${String(requestId)}`,
-			requestId: String(requestId),
-			decision,
-			message: null,
-			updatedInput: null,
-			...more
-		});
-	};
+const decide = (requestId: unknown, decision: 'allow' | 'deny', more: object = {}): void => {
+	runner.door.command({
+		type: 'decide',
+		commandId: `decide-${String(requestId)}`,
+		requestId: String(requestId),
+		decision,
+		message: null,
+		updatedInput: null,
+		...more
+	});
+};
 
+describe('what a person is asked', () => {
 	it('allows and denies tool calls in `ask` mode', async () => {
 		const { door, worktree } = await start({ permissionMode: 'ask' });
 		runner.say('bash echo yes > allowed.txt');
@@ -201,6 +201,75 @@ describe('what a person is asked', () => {
 		const resolved = await door.record('runner.approval_resolved');
 		expect(resolved.payload.outcome).toBe('withdrawn');
 		expect((await door.record('runner.turn_ended')).payload.outcome).toBe('interrupted');
+	});
+});
+
+describe('what a person changes in a living agent', () => {
+	const configure = (more: object): number =>
+		runner.door.command({
+			...{ type: 'configure', commandId: `configure-${JSON.stringify(more)}` },
+			...{ permissionMode: 'full', model: null, effort: null, ...more }
+		});
+	const bash = async (file: string, at: number): Promise<boolean> => {
+		runner.say(`bash echo x > ${file}`);
+		await runner.door.record('runner.turn_ended', at);
+		return existsSync(join(runner.worktree, file));
+	};
+
+	it('says which commands and models it has', async () => {
+		const { door } = await start();
+		const { payload } = await door.record('runner.offered');
+		const { commands, models } = runnerEventSchemas['runner.offered'].parse(payload);
+		expect(commands.map(({ name }) => name)).toContain('compact');
+		expect(models.length).toBeGreaterThan(0);
+	});
+
+	it('takes less and more leave, in each direction, without a new start', async () => {
+		const { door } = await start({ permissionMode: 'full' });
+		expect(await bash('one.txt', 0)).toBe(true);
+		for (const [at, permissionMode] of (['ask', 'plan'] as const).entries()) {
+			configure({ permissionMode });
+			runner.say('bash echo x > asked.txt');
+			const asked = await door.record('runner.approval_requested', at);
+			expect(asked.payload).toMatchObject({ kind: 'approval', toolName: 'Bash' });
+			decide(asked.payload.requestId, 'deny');
+			await door.record('runner.turn_ended', at + 1);
+		}
+		expect(existsSync(join(runner.worktree, 'asked.txt'))).toBe(false);
+		configure({ permissionMode: 'full' });
+		expect(await bash('two.txt', 3)).toBe(true);
+	});
+
+	it('goes to full autonomy although it was started to ask', async () => {
+		await start({ permissionMode: 'ask' });
+		configure({ permissionMode: 'full' });
+		expect(await bash('free.txt', 0)).toBe(true);
+	});
+
+	it('talks to another model, with another effort, from the next call on', async () => {
+		const { door, model } = await start({ model: 'claude-sonnet-5' });
+		runner.say('say one');
+		await door.record('runner.turn_ended');
+		configure({ model: 'claude-opus-5', effort: 'low' });
+		runner.say('say two');
+		await door.record('runner.turn_ended', 1);
+		const models = model.calls.map(({ body }) => body.model);
+		expect([models[0], models.at(-1)]).toEqual(['claude-sonnet-5', 'claude-opus-5']);
+		expect(JSON.stringify(model.calls.at(-1)?.body)).toContain('"effort":"low"');
+		expect(runner.types()).not.toContain('runner.configuration_refused');
+	});
+
+	it('says why when the model does not exist, and goes on with the one it had', async () => {
+		const { door, model } = await start({ model: 'claude-sonnet-5' });
+		runner.say('say one');
+		await door.record('runner.turn_ended');
+		configure({ model: 'no-such-model' });
+		const refused = await door.record('runner.configuration_refused');
+		expect(refused.payload).toMatchObject({ model: 'claude-sonnet-5', effort: null });
+		expect(refused.payload.message).toContain('no-such-model');
+		runner.say('say two');
+		expect((await door.record('runner.turn_ended', 1)).payload.outcome).toBe('completed');
+		expect(model.calls.at(-1)?.body.model).toBe('claude-sonnet-5');
 	});
 });
 

@@ -19,7 +19,9 @@ import {
 	type AgentProcess
 } from './agent-process.ts';
 import { Approvals } from './approvals.ts';
+import { offersOf } from './agent-offers.ts';
 import { CommandLog, type TakenCommand } from './command-log.ts';
+import { Configuration } from './configuration.ts';
 import { Connection, type ConnectionEnd } from './connection.ts';
 import { saveCurrentConversation } from './conversation.ts';
 import { createDeltaBatch } from './delta-batch.ts';
@@ -152,12 +154,16 @@ class RunnerSession {
 		this.#records.append('runner.started', { epoch, version, resumed, claudeCodeVersion: null });
 		const deltas = createDeltaBatch((afterN, batch) => this.#connection.sendDeltas(afterN, batch));
 		const watch = this.#watch(process);
+		const configuration = new Configuration(process.query, this.#records, options);
+		this.approvals.onMode = (mode) => configuration.modeIs(mode);
+		void this.#tellOffers(process);
 		const agent = new Agent({
 			process,
 			outbox,
 			records: this.#records,
 			commandLog,
 			approvals: this.approvals,
+			configuration,
 			onDelta: deltas.add,
 			onHeard: () => watch.heard(),
 			onHeldUp: (heldUp) => {
@@ -184,6 +190,16 @@ class RunnerSession {
 		for (const taken of this.#early.splice(0)) agent.handle(taken);
 		if (this.#stopping) void this.#stopAgent(agent);
 		return this.#conclude(agent, await running);
+	}
+
+	/** Which commands and models there are. Without it the page only offers fewer of them. */
+	async #tellOffers({ query }: AgentProcess): Promise<void> {
+		try {
+			const offers = offersOf(await query.initializationResult());
+			this.#records.append('runner.offered', offers, false);
+		} catch (error) {
+			this.#deps.log('info', 'the agent did not say what it has', { error: errorText(error) });
+		}
 	}
 
 	#watch({ query }: AgentProcess): AgentWatch {

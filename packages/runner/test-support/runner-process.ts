@@ -45,6 +45,7 @@ export class RunnerProcess {
 		this.agent = {
 			role: 'implementer',
 			model: null,
+			effort: null,
 			permissionMode: 'full',
 			systemPromptAppend: 'Be brief.',
 			conversationId: randomUUID(),
@@ -137,7 +138,7 @@ export class RunnerProcess {
 
 	/** Types of the committed records, without the SDK's small talk. */
 	types(): string[] {
-		const chatter = /^claude\.(command_lifecycle|system\.)/;
+		const chatter = /^(claude\.(command_lifecycle|system\.)|runner\.offered$)/;
 		return this.door.committed.map(({ type }) => type).filter((type) => !chatter.test(type));
 	}
 

@@ -106,6 +106,20 @@ export const createScriptedModel = (): ScriptedModel => {
 			response.end(JSON.stringify({ input_tokens: 5 }));
 			return;
 		}
+		if (body.model === 'no-such-model') {
+			const error = { type: 'not_found_error', message: `model: ${body.model}` };
+			response.writeHead(404, { 'content-type': 'application/json' });
+			response.end(JSON.stringify({ type: 'error', error }));
+			return;
+		}
+		// Whether there is such a model.
+		if (body.stream !== true) {
+			response.setHeader('content-type', 'application/json');
+			const usage = { input_tokens: 5, output_tokens: 1 };
+			const message = { id: 'msg_probe', type: 'message', role: 'assistant', model: body.model };
+			response.end(JSON.stringify({ ...message, content: [], stop_reason: 'end_turn', usage }));
+			return;
+		}
 		calls.push({ authorization: request.headers.authorization, body });
 		const stream = createStream(response, body.model, `msg_${calls.length}`);
 		const blocks = lastUserBlocks(body);

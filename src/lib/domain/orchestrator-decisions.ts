@@ -21,9 +21,9 @@ export const decisionRefusal = (
 	decision: 'allow' | 'deny'
 ): WireError | null => {
 	if (decision === 'deny' || kind === 'question') return null;
-	if (permissionMode === 'ask') {
+	if (permissionMode !== 'full') {
 		return wireError('not_permitted', 'The person decides on approvals and plans here.', {
-			hint: 'You were started with “Ask before changes”. Tell the person what waits.'
+			hint: 'You do not have full autonomy. Tell the person what waits.'
 		});
 	}
 	if (kind === 'plan' || FILE_TOOLS.has(toolName)) return null;

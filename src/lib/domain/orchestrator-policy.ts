@@ -37,7 +37,7 @@ export const startRefusal = (
 export const childPermissionMode = (
 	own: PermissionMode,
 	asked: PermissionMode | undefined
-): PermissionMode => (own === 'ask' ? 'ask' : (asked ?? 'full'));
+): PermissionMode => (own === 'full' ? (asked ?? 'full') : 'ask');
 
 /** Whether it still speaks for a live orchestrator of this start. */
 export const hasRights = (

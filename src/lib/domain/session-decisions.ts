@@ -4,7 +4,7 @@
  */
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { ManagerEventPayload, ManagerEventType } from '@agent-manager/protocol/events.ts';
-import type { MessageFrom } from '@agent-manager/protocol/session.ts';
+import type { MessageFrom, PermissionMode } from '@agent-manager/protocol/session.ts';
 import type { JsonObject } from '@agent-manager/protocol/json.ts';
 import type { RunnerCommand } from '@agent-manager/protocol/runner-frames.ts';
 import { wireError } from './errors.ts';
@@ -12,6 +12,7 @@ import { decideGit, type GitCommand } from './git-action.ts';
 import { fail, ok, type Result } from './result.ts';
 import { isLive } from './session-machine.ts';
 import { decideQueued, finishWaits, goesAtOnce, type QueueCommand } from './message-queue.ts';
+import { decideConfigure, modeAfterPlan, type ConfigureCommand } from './session-configuration.ts';
 import { decideMark, type SessionMark } from './session-marks.ts';
 import { silenceOf, type SessionState } from './session-state.ts';
 
@@ -36,6 +37,8 @@ export type SessionCommand =
 			decision: 'allow' | 'deny';
 			message: string | null;
 			updatedInput: JsonObject | null;
+			/** The mode to go on in, when a plan is approved. */
+			permissionMode?: PermissionMode;
 			/** The orchestrator that decides. */
 			bySession?: string;
 	  }
@@ -47,6 +50,7 @@ export type SessionCommand =
 	| { type: 'purge' }
 	| SessionMark
 	| QueueCommand
+	| ConfigureCommand
 	| GitCommand;
 
 export interface Decision {
@@ -115,18 +119,25 @@ const decideRequest: Decide<'decide'> = (state, command) => {
 	const { commandId, requestId, decision, updatedInput, bySession } = command;
 	const decider = bySession === undefined ? {} : { bySession };
 	if (!isLive(state.status)) return fail(notLive(state));
-	if (!state.pending.some((request) => request.requestId === requestId)) {
+	const request = state.pending.find((pending) => pending.requestId === requestId);
+	if (!request) {
 		return fail(wireError('decision_not_pending', 'Nothing waits for this answer any more.'));
 	}
-	return decided(
-		[
-			{
-				type: 'request.decided',
-				payload: { requestId, commandId, decision, message: command.message, ...decider }
-			}
-		],
-		[{ type: 'decide', commandId, requestId, decision, message: command.message, updatedInput }]
-	);
+	const answered: ManagerEvent = {
+		type: 'request.decided',
+		payload: { requestId, commandId, decision, message: command.message, ...decider }
+	};
+	const answer: RunnerCommand = {
+		type: 'decide',
+		...{ commandId, requestId, decision, message: command.message, updatedInput }
+	};
+	if (request.kind !== 'plan' || decision === 'deny') return decided([answered], [answer]);
+	const permissionMode = modeAfterPlan(state, command.permissionMode);
+	const configured: ManagerEvent[] =
+		permissionMode === state.permissionMode
+			? []
+			: [{ type: 'session.configured', payload: { commandId, permissionMode } }];
+	return decided([answered, ...configured], [{ ...answer, permissionMode }]);
 };
 
 const stop: Decide<'stop'> = (state) =>
@@ -197,6 +208,7 @@ const deciders: { [T in SessionCommand['type']]: Decide<T> } = {
 	unpin: mark,
 	archive: mark,
 	unarchive: mark,
+	configure: decideConfigure,
 	edit: decideQueued,
 	remove: decideQueued,
 	git: decideGit

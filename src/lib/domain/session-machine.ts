@@ -20,6 +20,7 @@ import type {
 } from '@agent-manager/protocol/session.ts';
 import { z } from 'zod';
 import { DEMO_MODEL_NAME } from './demo-model.ts';
+import { withConfiguration } from './session-configuration.ts';
 import { freshSteps, STEP_LOG_LINES, type SessionState } from './session-state.ts';
 
 type Fold<P> = (state: SessionState, payload: P, event: SessionEvent) => SessionState;
@@ -123,6 +124,12 @@ const restIfIdle = (state: SessionState): SessionState => {
 };
 
 const managerFolds: ManagerFolds = {
+	'session.created': (state, { permissionMode, model, effort = null }) => ({
+		...state,
+		...{ permissionMode, model, effort },
+		modeBeforePlan: permissionMode === 'plan' ? state.modeBeforePlan : permissionMode
+	}),
+	'session.configured': (state, change) => withConfiguration(state, change),
 	'session.start_requested': (state, { epoch }, event) => ({
 		...withoutTurn(state),
 		startAskedAt: event.ts,
@@ -231,9 +238,9 @@ const managerFolds: ManagerFolds = {
 };
 
 const runnerFolds: RunnerFolds = {
-	'runner.started': (state, { epoch }) => {
+	'runner.started': (state, { epoch, version }) => {
 		if (epoch !== state.epoch) return state;
-		const up = { ...state, runnerUp: true };
+		const up = { ...state, runnerUp: true, runnerVersion: version };
 		return up.queued.length === 0 && up.status === 'starting' ? atRest(up) : up;
 	},
 	'runner.turn_started': (state, { commandId }) => {
@@ -263,6 +270,9 @@ const runnerFolds: RunnerFolds = {
 		const pending = [...others, { requestId, kind, toolName, title, seq: event.seq }];
 		return inTurn({ ...state, pending });
 	},
+	'runner.configuration_refused': (state, { commandId, model, effort }) =>
+		commandId === state.configuredBy && isShort(model ?? '') ? { ...state, model, effort } : state,
+	'runner.offered': (state, _payload, event) => ({ ...state, offersSeq: event.seq }),
 	'runner.agent_silent': (state, _payload, event) =>
 		isLive(state.status) && state.runnerUp && state.openTurn !== null
 			? { ...state, agentSilentSince: event.ts }

@@ -6,8 +6,10 @@ import type { GitAction } from '@agent-manager/protocol/changes.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type {
 	DriverKind,
+	Effort,
 	ExitCause,
 	PendingRequest,
+	PermissionMode,
 	Session,
 	QueuedMessage,
 	SessionStatus,
@@ -60,6 +62,17 @@ export interface SessionState {
 	unresponsive: Session['unresponsive'];
 	/** Since when the runner says that its agent does not answer. */
 	agentSilentSince: string | null;
+	/** As a person wants them; what the agent says of its mode counts for nothing here. */
+	permissionMode: PermissionMode;
+	/** What a plan that is approved goes on in. */
+	modeBeforePlan: Exclude<PermissionMode, 'plan'>;
+	model: string | null;
+	effort: Effort | null;
+	/** The newest change of them that the runner was told. */
+	configuredBy: string | null;
+	/** The protocol that the runner of this epoch speaks. */
+	runnerVersion: number | null;
+	offersSeq: number | null;
 	driver: DriverKind | null;
 	limited: boolean | null;
 	baseCommit: string | null;
@@ -126,6 +139,13 @@ export const initialSessionState = (): SessionState => ({
 	runnerEnd: null,
 	unresponsive: null,
 	agentSilentSince: null,
+	permissionMode: 'full',
+	modeBeforePlan: 'ask',
+	model: null,
+	effort: null,
+	configuredBy: null,
+	runnerVersion: null,
+	offersSeq: null,
 	driver: null,
 	limited: null,
 	baseCommit: null,

@@ -8,6 +8,7 @@ import {
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import { cleanLine, cleanText } from './clean-text.ts';
 import { SILENCE_WORDS } from './exit-causes.ts';
+import { EFFORT_WORDS, MODE_WORDS } from './mode-words.ts';
 import { foldCutOff } from './transcript-cut-off.ts';
 import { editMessage, handedOver, queueMessage, removeMessage } from './transcript-messages.ts';
 import { settleRequest } from './transcript-requests.ts';
@@ -86,6 +87,16 @@ const foldGitEnded: Fold<'git.ended'> = (state, payload, event) => {
 	}
 };
 
+const foldConfigured: Fold<'session.configured'> = (state, payload, event) => {
+	const { permissionMode, model, effort } = payload;
+	const words = [
+		...(permissionMode ? [MODE_WORDS[permissionMode].label] : []),
+		...(model === undefined ? [] : [`model: ${cleanLine(model ?? 'default', 128)}`]),
+		...(effort === undefined ? [] : [`effort: ${effort ? EFFORT_WORDS[effort] : 'default'}`])
+	];
+	addDivider(state, event, `From here: ${words.join(', ')}`);
+};
+
 const folds: { [T in ManagerEventType]: Fold<T> | null } = {
 	'session.created': (state) => {
 		// The log's beginning: what was spent before it is known.
@@ -120,6 +131,7 @@ const folds: { [T in ManagerEventType]: Fold<T> | null } = {
 	'message.handed_over': (state, payload, event) => handedOver(state, event, payload),
 	'message.edited': (state, payload) => editMessage(state, payload),
 	'message.removed': (state, { commandId }) => removeMessage(state, commandId),
+	'session.configured': foldConfigured,
 	'message.cut_off': (state, payload, event) => foldCutOff(state, event, payload),
 	'interrupt.requested': (state) => {
 		state.interruptAsked = true;

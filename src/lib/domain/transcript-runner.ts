@@ -45,6 +45,13 @@ const folds: { [T in RunnerEventType]: Fold<T> | null } = {
 	'runner.approval_resolved': (state, { requestId, outcome }) =>
 		settleRequest(state, requestId, outcome, null),
 	'runner.partial': (state, payload, event) => foldCutOff(state, event, payload),
+	'runner.configuration_refused': (state, { message }, event) =>
+		addNotice(state, event, {
+			tone: 'warning',
+			title: 'The change was refused: the agent goes on as before',
+			detail: message
+		}),
+	'runner.offered': null,
 	'runner.agent_silent': (state, _payload, event) =>
 		addNotice(state, event, { tone: 'warning', ...SILENCE_WORDS.agent }),
 	'runner.agent_heard': (state, _payload, event) =>

@@ -3,11 +3,11 @@
  * the log has what they say, also when the page's window of it begins later.
  */
 import { SvelteMap } from 'svelte/reactivity';
-import { toast } from 'svelte-sonner';
 import type { Session } from '@agent-manager/protocol/session.ts';
 import type { Result } from '#lib/domain/result.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
-import type { CommandOutcome, Connection } from './connection.svelte.ts';
+import type { Connection } from './connection.svelte.ts';
+import { tellRefusal } from './tell-refusal.ts';
 
 type FetchPayload = (path: string) => Promise<Result<{ text?: unknown }, WireError>>;
 
@@ -72,13 +72,3 @@ export class QueuedMessages {
 		return outcome.kind === 'ack';
 	}
 }
-
-const tellRefusal = (outcome: CommandOutcome): void => {
-	if (outcome.kind === 'error') {
-		toast.error(outcome.error.message, { description: outcome.error.hint });
-	} else if (outcome.kind === 'unknown') {
-		toast.error('Nobody knows whether the change has reached the app.', {
-			description: 'The page shows what happened as soon as it is connected again.'
-		});
-	}
-};

@@ -30,6 +30,7 @@ import {
 	retentionSchema
 } from '@agent-manager/protocol/health.ts';
 import {
+	configureSchema,
 	decideSchema,
 	githubQuerySchema,
 	IDEMPOTENCY_HEADER,
@@ -175,6 +176,9 @@ export const OPERATIONS: Record<string, Partial<Record<Method, Operation>>> = {
 	},
 	'/api/sessions/{id}/decide': {
 		post: command('Answer an approval, a question or a plan.', decideSchema)
+	},
+	'/api/sessions/{id}/configure': {
+		post: command('Change mode, model or effort, also in the middle of a turn.', configureSchema)
 	},
 	'/api/sessions/{id}/interrupt': { post: command('End the open turn; the session goes on.') },
 	'/api/sessions/{id}/stop': { post: command('The same as DELETE.') },

@@ -47,6 +47,33 @@ const makeFeed = (
 };
 
 describe('CommandFeed', () => {
+	it('says what is configured now, not what was when nobody was there to hear it', async () => {
+		const heard: unknown[] = [];
+		const feed = new CommandFeed(0, {
+			readAfter: (after) =>
+				Promise.resolve(
+					after > 0
+						? []
+						: [
+								{
+									num: 1,
+									command: {
+										...{ type: 'configure', commandId: 'c1' },
+										...{ permissionMode: 'plan', model: 'opus', effort: null }
+									}
+								}
+							]
+				),
+			state: () => Promise.resolve({ ...initialSessionState(), permissionMode: 'ask' }),
+			send: ({ command }) => heard.push(command),
+			knows: () => true,
+			onFailure: (cause) => heard.push(cause)
+		});
+		feed.catchUp();
+		await expect.poll(() => heard).toHaveLength(1);
+		expect(heard[0]).toMatchObject({ permissionMode: 'ask', model: null });
+	});
+
 	it('sends what continues the stream at once', () => {
 		const { feed, sent } = makeFeed(3);
 		feed.deliver([message(4), message(5)]);

@@ -4,6 +4,7 @@
  * sent, the rest is read from the database.
  */
 import type { RunnerCommand } from '@agent-manager/protocol/runner-frames.ts';
+import { configureRunner } from '#lib/domain/session-configuration.ts';
 import type { SessionState } from '#lib/domain/session-state.ts';
 import type { NumberedCommand } from '#lib/server/db/sessions.ts';
 
@@ -36,6 +37,8 @@ const nothing = ({ commandId }: RunnerCommand): RunnerCommand => ({
  * before a resume.
  */
 const orNothing = (command: RunnerCommand, state: SessionState): RunnerCommand => {
+	// What was changed meanwhile counts, not what was wanted then.
+	if (command.type === 'configure') return configureRunner(state, command.commandId);
 	const isVoid =
 		(command.type === 'finish' && state.desired !== 'finished') ||
 		(command.type === 'interrupt' && state.openTurn === null);

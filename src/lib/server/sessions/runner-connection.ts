@@ -61,6 +61,13 @@ const MARK_DELAY_MS = 500;
 /** How a frame of records begins as our runner writes it. */
 const RECORDS_START = Buffer.from('{"kind":"records",');
 
+/** The version that knows more modes than `full` and `ask`. */
+const MODES_SINCE = 2;
+
+/** An older runner takes a mode that it does not know for nonsense; its agent is at work already. */
+const withKnownMode = (agent: AgentOptions): AgentOptions =>
+	agent.permissionMode === 'full' ? agent : { ...agent, permissionMode: 'ask' };
+
 const readFrame = (data: Buffer): RunnerToManager =>
 	runnerToManagerSchema.parse(JSON.parse(data.toString()));
 
@@ -233,7 +240,8 @@ export class RunnerConnection {
 				return ws.close(RUNNER_CLOSE.fenced, 'a newer runner has taken over');
 			}
 			this.#committedN = cell.position.lastN;
-			this.#send({ kind: 'welcome', v: PROTOCOL_VERSION, ackedN: this.#committedN, agent });
+			const known = hello.v < MODES_SINCE ? withKnownMode(agent) : agent;
+			this.#send({ kind: 'welcome', v: PROTOCOL_VERSION, ackedN: this.#committedN, agent: known });
 			this.#feed = this.#makeFeed(hello);
 			this.#setHeldUp(false);
 			onHello();

@@ -211,8 +211,8 @@ export class SessionCreation {
 		const branchName = `agent/${suffix}`;
 		const model = request.model ?? null;
 		const now = this.#options.now();
-		const { role, goalPrompt, permissionMode } = request;
-		const created = { role, branchName, baseBranch, goalPrompt, model, permissionMode };
+		const { role, goalPrompt, permissionMode, effort = null } = request;
+		const created = { role, branchName, baseBranch, goalPrompt, model, permissionMode, effort };
 		const message = { commandId: this.#options.newId(), text: goalPrompt };
 		const facts = firstFacts(created, message, by);
 		const events = facts.map((fact, index): SessionEvent => ({

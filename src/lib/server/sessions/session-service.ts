@@ -8,6 +8,7 @@ import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { CommandId, RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import type { JsonObject } from '@agent-manager/protocol/json.ts';
 import type {
+	Configure,
 	Decide,
 	EventsQuery,
 	Rename,
@@ -161,10 +162,19 @@ export class SessionService {
 			return fail(wireError('bad_request', 'updatedInput: is nested too deeply'));
 		}
 		return this.#command(sessionId, answer, 'decide', key, (commandId) => {
-			const { requestId, decision, message = null, updatedInput = null } = storableValue(answer);
+			const { message = null, updatedInput = null, ...rest } = storableValue(answer);
 			const decider = bySession === undefined ? {} : { bySession };
-			return { type: 'decide', commandId, requestId, decision, message, updatedInput, ...decider };
+			return { type: 'decide', commandId, ...rest, message, updatedInput, ...decider };
 		});
+	}
+
+	/** Mode, model, effort: from now on. */
+	configure(sessionId: SessionId, change: Configure, key?: CommandId): Answered {
+		return this.#command(sessionId, change, 'configure', key, (commandId) => ({
+			type: 'configure',
+			commandId,
+			...change
+		}));
 	}
 
 	plain(sessionId: SessionId, type: PlainCommand, key?: CommandId): Answered {

@@ -33,11 +33,12 @@ export const agentOptionsFor = (
 	cell: SessionCell,
 	repo: RepoRow
 ): AgentOptions => {
-	const { row } = cell;
+	const { row, state } = cell;
 	return {
 		role: row.role,
-		model: row.model,
-		permissionMode: row.permissionMode,
+		model: state.model,
+		effort: state.effort,
+		permissionMode: state.permissionMode,
 		conversationId: row.conversationId,
 		systemPromptAppend: composeSystemPrompt({
 			role: row.role,

@@ -30,7 +30,11 @@ export const toCell = (row: SessionRow): SessionCell => ({
 		lastCommand: row.lastCommand,
 		epoch: row.epoch
 	},
-	state: restoreState(row.state),
+	// A row of before these could change has them in columns only.
+	state: restoreState({
+		...{ permissionMode: row.permissionMode, model: row.model },
+		...row.state
+	}),
 	updatedAt: row.updatedAt,
 	heldUp: false,
 	endingProblem: null
@@ -62,8 +66,10 @@ export const toSession = (
 	commitCount: state.commitCount,
 	pushedCommit: state.pushedCommit,
 	gitAction: state.gitAction,
-	model: row.model,
-	permissionMode: row.permissionMode,
+	model: state.model,
+	effort: state.effort,
+	permissionMode: state.permissionMode,
+	offersSeq: state.offersSeq,
 	driver: state.driver,
 	limited: state.limited,
 	steps: state.steps,

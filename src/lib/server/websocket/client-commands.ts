@@ -2,7 +2,11 @@
 import type { ClientPayload } from '@agent-manager/protocol/browser-frames.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { JsonObject } from '@agent-manager/protocol/json.ts';
-import { decideSchema, startSessionSchema } from '@agent-manager/protocol/requests.ts';
+import {
+	configureSchema,
+	decideSchema,
+	startSessionSchema
+} from '@agent-manager/protocol/requests.ts';
 import type { PlainCommand } from '#lib/domain/plain-command.ts';
 import { ok, type Result } from '#lib/domain/result.ts';
 import type { BrowserServices } from './viewer.ts';
@@ -43,6 +47,14 @@ export const runClientCommand = async (
 		case 'session.decide': {
 			const body = pick(command, Object.keys(decideSchema.shape));
 			return sessions.decide(command.sessionId, decideSchema.parse(body), command.idempotencyKey);
+		}
+		case 'session.configure': {
+			const body = pick(command, Object.keys(configureSchema.shape));
+			return sessions.configure(
+				command.sessionId,
+				configureSchema.parse(body),
+				command.idempotencyKey
+			);
 		}
 		case 'session.rename':
 			return sessions.rename(command.sessionId, { title: command.title }, command.idempotencyKey);

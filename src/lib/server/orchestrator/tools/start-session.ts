@@ -34,7 +34,7 @@ const inputSchema = z.strictObject({
 });
 type Input = z.output<typeof inputSchema>;
 
-const requestOf = (input: Input, permissionMode: 'full' | 'ask'): StartSession => ({
+const requestOf = (input: Input, permissionMode: StartSession['permissionMode']): StartSession => ({
 	role: 'implementer',
 	goalPrompt: input.prompt,
 	permissionMode,
