@@ -78,12 +78,52 @@ test('a question: answered with a choice after a reload, and the agent has the a
 	await expect(page.getByRole('log')).toContainText('PostgreSQL');
 });
 
+test('an approval: changed before it is given, asked twice where it deletes, and told to who is late', async ({
+	page,
+	context
+}) => {
+	const id = await open(page, '[[demo: tools bash="echo one > said.txt" bash="rm -rf notes"]]');
+	const card = asked(page, 'approval');
+	await card.getByRole('button', { name: 'Edit' }).click();
+	await card.getByLabel('Command').fill('echo two > said.txt');
+	await card.getByRole('button', { name: 'Allow as changed' }).click();
+
+	await expect(card).toContainText('rm -rf notes');
+	const late = await context.newPage();
+	let hears = true;
+	await late.routeWebSocket(/\/ws$/, (socket) => {
+		const app = socket.connectToServer();
+		app.onMessage((message) => {
+			if (hears) socket.send(message);
+		});
+	});
+	await late.goto(`${app.origin}/sessions/${id}`);
+	await expect(asked(late, 'approval')).toContainText('rm -rf notes');
+	hears = false;
+	await page.keyboard.press('y');
+	await expect(card).toContainText('deletes files for good');
+	expect((await app.session(id)).pending).toHaveLength(1);
+	await page.keyboard.press('Enter');
+	const done = await app.sessionWhere(id, atRest, 'the end of the turn');
+	expect(done.pending).toEqual([]);
+	hears = true;
+	await asked(late, 'approval').getByRole('button', { name: 'Allow' }).click();
+	await asked(late, 'approval').getByRole('button', { name: 'Yes, run it' }).click();
+	await expect(late.getByText('Somebody has answered this already.')).toBeVisible();
+	expect((await app.events(id)).filter(({ type }) => type === 'request.decided')).toHaveLength(2);
+	await expect(page.getByRole('log')).toContainText('Ran 2 command(s).');
+});
+
 test('the mode is changed in mid-turn, and holds over a reload and a new manager', async ({
 	page
 }) => {
-	const id = await open(page, '[[demo: tools bash="sleep 3" bash="echo x > asked.txt"]]', 'full');
+	const id = await open(
+		page,
+		'[[demo: text chunks=60 interval=100 size=4]] [[demo: tools bash="echo x > asked.txt"]]',
+		'full'
+	);
 	const mode = page.getByRole('button', { name: /^Permissions:/ });
-	await expect(page.getByRole('log')).toContainText('sleep 3');
+	await expect(status(page)).toHaveAttribute('data-status', 'running');
 	await mode.click();
 	await page.getByRole('menuitemradio', { name: 'Ask before changes' }).click();
 	await expect(mode).toHaveText('Ask before changes');

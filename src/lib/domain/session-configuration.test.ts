@@ -124,7 +124,7 @@ describe('a plan that is approved', () => {
 				...{ goalPrompt: 'p', model: null, permissionMode: 'plan' }
 			}
 		});
-		const state = { ...created, ...{ status: 'waiting', openTurn: 't', runnerUp: true } } as const;
+		const state: SessionState = { ...created, status: 'waiting', openTurn: 't', runnerUp: true };
 		expect(approved({ ...state, pending }, approve)).toEqual(['ask', 'ask']);
 	});
 });

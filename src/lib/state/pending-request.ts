@@ -35,6 +35,16 @@ export const requestBlock = (request: PendingRequest, event: SessionEvent): Requ
 	hidden: false
 });
 
+/** What the sub-agent that asks was told to do, in a few words, as far as the page has heard of it. */
+export const subAgentName = (events: readonly SessionEvent[], agentId: string): string => {
+	const started = events.find(
+		({ type, payload }) =>
+			type === 'claude.system.task_started' && textAt(payload, 'task_id') === agentId
+	);
+	const said = started ? textAt(started.payload, 'description') : null;
+	return cleanLine(said ?? agentId, 120);
+};
+
 /** What the agent adds in words, such as why it wants to. */
 export const requestReason = (event: SessionEvent | null): string => {
 	if (!event) return '';

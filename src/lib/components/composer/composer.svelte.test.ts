@@ -37,6 +37,34 @@ describe('the composer', () => {
 		expect(value()).toBe('');
 	});
 
+	it('offers the agent’s commands after a slash: arrows choose, Enter takes, Enter again sends', async () => {
+		const commands = ['compact', 'context'].map((name) => ({
+			...{ name, description: `does ${name}`, argumentHint: '' }
+		}));
+		await render(Composer, { ...props('waiting'), commands });
+		await userEvent.click(field());
+		await userEvent.keyboard('/c');
+		await expect.element(page.getByRole('listbox')).toBeVisible();
+		await userEvent.keyboard('{ArrowDown}{Enter}');
+		expect(value()).toBe('/context ');
+		expect(onSend).not.toHaveBeenCalled();
+		await userEvent.keyboard('{Enter}');
+		expect(onSend.mock.calls).toEqual([['/context ']]);
+		await userEvent.keyboard('/co{Escape}');
+		expect(page.getByRole('listbox').elements()).toHaveLength(0);
+		expect(value()).toBe('/co');
+	});
+
+	it('brings the last message back with ArrowUp, and only into an empty box', async () => {
+		await render(Composer, { ...props('waiting'), lastSaid: () => 'said before' });
+		await userEvent.click(field());
+		await userEvent.keyboard('{ArrowUp}');
+		expect(value()).toBe('said before');
+		await userEvent.fill(field(), 'other');
+		await userEvent.keyboard('{ArrowUp}');
+		expect(value()).toBe('other');
+	});
+
 	it('sends nothing that is blank', async () => {
 		await render(Composer, props('waiting'));
 		await userEvent.click(field());
