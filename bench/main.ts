@@ -1,6 +1,7 @@
 /** Measures the figures and prints them. `scripts/bench.mjs` says how it is called. */
 import { parseArgs } from 'node:util';
 import { awayFigure } from './away-figure.ts';
+import { changesFigure } from './changes-figure.ts';
 import type { Figure, Row } from './figure.ts';
 import { composeFigure } from './compose-figure.ts';
 import { crowdFigure } from './crowd-figure.ts';
@@ -21,6 +22,7 @@ const FIGURES: readonly Figure[] = [
 	viewersFigure,
 	awayFigure,
 	pageFigure,
+	changesFigure,
 	memoryFigure
 ];
 /** Parts of others, and what takes minutes to get ready: measured only when they are named. */

@@ -18,6 +18,7 @@ import {
 	makeMirrorFixture,
 	type MirrorFixture
 } from '../../../../tests/support/git-mirror-fixture.ts';
+import { changedBetween, fileDiffBetween } from './changes.ts';
 import { collectCommits, importBundle, type RunInSandbox } from './collect.ts';
 
 let fixture: MirrorFixture;
@@ -116,6 +117,55 @@ describe('collectCommits', () => {
 		});
 		gitIn(fixture.worktreePath, 'reset', '--quiet', '--hard', second);
 		expect(await collect()).toMatchObject({ ok: true, value: { head: second, commitCount: 2 } });
+	});
+
+	it('takes a blob of 500 MB in without holding it, and says so when that is over the limit', async () => {
+		const { worktreePath, mirrorPath } = fixture;
+		const bytes = 500 * 1024 * 1024;
+		const path = join(worktreePath, 'model.bin');
+		writeFileSync(path, '');
+		truncateSync(path, bytes);
+		gitIn(worktreePath, '-c', 'core.bigFileThreshold=1m', '-c', 'core.compression=1', 'add', '.');
+		gitIn(worktreePath, 'commit', '--quiet', '-m', 'Add the model');
+		const before = mirrorRefs();
+		expect(await collect(runHere, 64 * 1024)).toMatchObject({
+			ok: false,
+			error: { message: expect.stringMatching(/commits were refused: .* too large/) as unknown }
+		});
+		expectUntouched(before);
+		const heldBefore = process.memoryUsage().rss;
+		expect(await collect()).toMatchObject({ ok: true, value: { commitCount: 1 } });
+		expect(process.memoryUsage().rss - heldBefore).toBeLessThan(100 * 1024 * 1024);
+		const tip = gitIn(mirrorPath, 'rev-parse', `refs/heads/${fixture.branchName}`);
+		expect(gitIn(mirrorPath, 'cat-file', '-s', `${tip}:model.bin`)).toBe(String(bytes));
+		const compared = { mirrorPath, from: fixture.baseCommit, to: tip };
+		const changed = await changedBetween(fixture.git, compared);
+		expect(changed.ok && changed.value.files).toMatchObject([{ path: 'model.bin', added: null }]);
+		expect(await fileDiffBetween(fixture.git, compared, { path: 'model.bin' })).toEqual({
+			ok: true,
+			value: { hunks: '', omitted: 'binary' }
+		});
+	}, 120_000);
+
+	it('takes a submodule in as the commit it names, and fetches nothing of it', async () => {
+		const { worktreePath, mirrorPath, git } = fixture;
+		const elsewhere = 'b'.repeat(40);
+		writeFiles(worktreePath, {
+			'.gitmodules': '[submodule "lib"]\n\tpath = lib\n\turl = http://127.0.0.1:9/lib.git\n'
+		});
+		gitIn(worktreePath, 'add', '.');
+		gitIn(worktreePath, 'update-index', '--add', '--cacheinfo', `160000,${elsewhere},lib`);
+		gitIn(worktreePath, 'commit', '--quiet', '-m', 'Use lib');
+		expect(await collect()).toMatchObject({ ok: true, value: { commitCount: 1 } });
+		const to = gitIn(mirrorPath, 'rev-parse', `refs/heads/${fixture.branchName}`);
+		const compared = { mirrorPath, from: fixture.baseCommit, to };
+		const changed = await changedBetween(git, compared);
+		expect(changed.ok && changed.value.files.at(-1)).toMatchObject({
+			...{ path: 'lib', status: 'added', kind: 'submodule' }
+		});
+		const shown = await fileDiffBetween(git, compared, { path: 'lib' });
+		expect(shown.ok && shown.value.hunks).toBe(`@@ -0,0 +1 @@\n+Subproject commit ${elsewhere}\n`);
+		expect(existsSync(join(mirrorPath, 'modules'))).toBe(false);
 	});
 
 	it('keeps what it has when the branch is gone from the worktree', async () => {
