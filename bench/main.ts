@@ -13,6 +13,7 @@ import { sessionFigure, startFigure } from './session-figure.ts';
 import { formatTable } from './table.ts';
 import { viewersFigure } from './viewers-figure.ts';
 import { openWorkbench } from './workbench.ts';
+import { worktreeFigure } from './worktree-figure.ts';
 
 const FIGURES: readonly Figure[] = [
 	sessionFigure,
@@ -22,6 +23,7 @@ const FIGURES: readonly Figure[] = [
 	viewersFigure,
 	awayFigure,
 	pageFigure,
+	worktreeFigure,
 	changesFigure,
 	memoryFigure
 ];
