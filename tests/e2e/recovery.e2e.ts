@@ -253,6 +253,12 @@ test('a database whose folder is taken away is said, and the app lives on', asyn
 	}, 'the words');
 	expect(answer.code).toBe('database_unreachable');
 	expect(answer.hint).toContain('backup');
+	const shown = await until(async () => {
+		const { body } = await app.api('GET', '/api/health');
+		const { components } = body as { components: { name: string; state: string }[] };
+		return components.find(({ name, state }) => name === 'database' && state === 'fail');
+	}, 'the database’s failure among the components');
+	expect(shown).toMatchObject({ found: answer.message, advice: answer.hint });
 	expect(existsSync(data), 'no empty one in its place').toBe(false);
 	expect(app.pid).toBe(pid);
 });

@@ -46,6 +46,8 @@ export interface AppHealthOptions {
 	instance: string;
 	/** Rejects unless it is certain that this manager leads. */
 	confirmLease: () => Promise<void>;
+	/** What an error that nobody expected means. */
+	explain: (cause: unknown) => WireError;
 	/** Asked late: they are made with this in hand, to be counted. */
 	parts: () => HealthParts;
 }
@@ -108,6 +110,13 @@ const observeCommit = (metrics: Metrics, numbers: LiveNumbers, notice: CommitNot
 
 const kindsOf = ({ sandboxDriver }: Config): DriverKind[] =>
 	sandboxDriver === 'auto' ? ['docker', 'bubblewrap'] : [sandboxDriver];
+
+const asFinding = ({ code, message, hint }: WireError, cause: unknown) => {
+	if (code !== 'internal') return { found: message, advice: hint ?? null };
+	// What nobody expected says most in its own words.
+	const found = cause instanceof Error ? cause.message : String(cause);
+	return { found, advice: 'See the app’s log.' };
+};
 
 export const createAppHealth = (options: AppHealthOptions): AppHealth => {
 	const { config, db, git, hub, parts } = options;
@@ -200,6 +209,7 @@ export const createAppHealth = (options: AppHealthOptions): AppHealth => {
 			},
 			kindsOf(config)
 		),
+		explain: (cause) => asFinding(options.explain(cause), cause),
 		now: () => new Date(),
 		nowMs: () => performance.now()
 	});

@@ -3,6 +3,7 @@
  * load: that happens while the database starts.
  */
 import { join } from 'node:path';
+import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { RepoId } from '@agent-manager/protocol/ids.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import { loadSecret } from './access/credentials.ts';
@@ -49,8 +50,9 @@ export const createParts = async (
 	const secret = await loadSecret(config.workspaceRoot, 'secret');
 	const guards = createGuards(database.confirmLease);
 	const git = guards.git(createGit());
+	const explain = (cause: unknown): WireError => explainFailure(cause, database.problem());
 	const health = createAppHealth({
-		...{ config, db, git, hub, logger, instance },
+		...{ config, db, git, hub, logger, instance, explain },
 		confirmLease: database.confirmLease,
 		parts: () => ({ drivers, door, repos, sessions })
 	});
@@ -79,7 +81,7 @@ export const createParts = async (
 	const orchestrator: AppOrchestrator = createAppOrchestrator({
 		...{ config, hub, logger, sessions, repos: repos.service },
 		version: readAppVersion(),
-		explain: (cause) => explainFailure(cause, database.problem())
+		explain
 	});
 	const inWorkspace = (name: string, text: string, mode: number): KeptFile => ({
 		path: join(config.workspaceRoot, name),

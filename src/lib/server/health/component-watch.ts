@@ -28,6 +28,8 @@ export const broken = (found: string, advice: string): Look => ({ state: 'fail',
 
 export interface ComponentWatchOptions {
 	checks: readonly ComponentCheck[];
+	/** What a look that threw means, and what to do. */
+	explain: (cause: unknown) => Pick<Look, 'found' | 'advice'>;
 	now: () => Date;
 	/** Monotonic. */
 	nowMs: () => number;
@@ -93,11 +95,12 @@ export class ComponentWatch {
 	}
 
 	async #take({ name, title, look }: ComponentCheck): Promise<void> {
-		const { now, nowMs } = this.#options;
+		const { now, nowMs, explain } = this.#options;
 		const beganMs = nowMs();
-		const seen = await inTime(look()).catch((cause: unknown) =>
-			broken(cause instanceof Error ? cause.message : String(cause), 'See the app’s log.')
-		);
+		const seen = await inTime(look()).catch((cause: unknown): Look => ({
+			state: 'fail',
+			...explain(cause)
+		}));
 		const tookMs = Math.round((nowMs() - beganMs) * 10) / 10;
 		const { state, found, advice, latencyMs = tookMs, lookedAtMs } = seen;
 		const at = lookedAtMs === undefined ? now() : lookedAtMs === null ? null : new Date(lookedAtMs);
