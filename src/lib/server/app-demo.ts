@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import pLimit from 'p-limit';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import { sessionIdSchema, type RepoId } from '@agent-manager/protocol/ids.ts';
-import type { Session } from '@agent-manager/protocol/session.ts';
+import { sessionSchema, type Session } from '@agent-manager/protocol/session.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import { fail, ok, type Result } from '#lib/domain/result.ts';
 import type { Git } from './git/exec.ts';
@@ -55,7 +55,7 @@ export const createDemo = (options: AppDemoOptions): StartDemo => {
 			const started = await sessions.start(repo.value, {
 				...{ role: 'orchestrator', permissionMode: 'full', goalPrompt: DEMO_GOAL }
 			});
-			if (started.ok) return ok(started.value.session as unknown as Session);
+			if (started.ok) return ok(sessionSchema.parse(started.value.session));
 			const live = sessionIdSchema.safeParse(started.error.details?.sessionId);
 			return live.success ? sessions.get(live.data) : started;
 		});
