@@ -137,6 +137,12 @@ const answerTagged = (
 	return status;
 };
 
+/** A pull request as GitHub shows it: what else it has is asked for on its own. */
+const shownPull = (pull: FakePull) => {
+	const { number, title, body, draft, state, merged_at, base, head, html_url } = pull;
+	return { number, title, body, draft, state, merged_at, base, head, html_url };
+};
+
 /** What GitHub answers about pull requests of `octo/app`; undefined: it has no such path. */
 const readPulls = (github: FakeGithub, url: URL): unknown => {
 	const path = url.pathname.replace(/^(\/api\/v3)?\/repos\/octo\/app/, '');
@@ -146,7 +152,8 @@ const readPulls = (github: FakeGithub, url: URL): unknown => {
 	);
 	if (path === '/pulls') {
 		const head = url.searchParams.get('head');
-		return github.pulls.filter((one) => `octo:${one.head.ref}` === head).reverse();
+		const found = github.pulls.filter((one) => `octo:${one.head.ref}` === head).reverse();
+		return found.map(shownPull);
 	}
 	if (what === 'pulls' && part === 'reviews') return pull?.reviews;
 	if (what === 'pulls' && part === 'comments') return pull?.comments;
@@ -186,7 +193,7 @@ const openPull = (github: FakeGithub, asked: Record<string, unknown>): [number, 
 		base: { ref: String(asked.base) }
 	});
 	github.pulls.push(pull);
-	return [201, pull];
+	return [201, shownPull(pull)];
 };
 
 /** Threads of a pull request: the one thing that the app asks GraphQL for. */
