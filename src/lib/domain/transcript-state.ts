@@ -176,7 +176,10 @@ export const emptyTool = (toolUseId: string): ToolBlock => ({
 /** The call a sub-agent belongs to; one that is not in the window gets a place-holder. */
 const parentSpot = (state: TranscriptState, toolUseId: string): { key: string; depth: number } => {
 	const key = toolKey(toolUseId);
-	if (!state.spots.has(key)) addBlock(state, emptyTool(toolUseId), null);
+	if (!state.spots.has(key)) {
+		addBlock(state, emptyTool(toolUseId), null);
+		state.openTools.add(key);
+	}
 	const spot = state.spots.get(key);
 	if (!spot || spot.depth < MAX_DEPTH || spot.parent === null) {
 		return { key, depth: (spot?.depth ?? 0) + 1 };

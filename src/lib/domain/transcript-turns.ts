@@ -72,7 +72,9 @@ export const interruptOpenTools = (state: TranscriptState, endedAt: string): voi
 	for (const key of state.openTools) {
 		const block = blockAt(state, key);
 		if (block?.kind === 'tool' && block.result === null) {
-			replaceBlock(state, { ...block, status: 'interrupted', endedAt });
+			// Of a call that was never seen itself no result is missing, only its end is known.
+			const status = block.name === null ? 'done' : 'interrupted';
+			replaceBlock(state, { ...block, status, endedAt });
 		}
 	}
 	state.openTools.clear();

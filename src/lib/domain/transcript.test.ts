@@ -95,6 +95,19 @@ describe('a whole story', () => {
 		expect(agent.subAgent?.description).toBe('Find the bug');
 	});
 
+	it('ends a call with the turn that shows nothing of itself but what its sub-agent says', () => {
+		const log = inTurn((it) =>
+			it.claude({
+				type: 'assistant',
+				parent_tool_use_id: 'unseen1',
+				message: { id: 'msg1', role: 'assistant', content: [{ type: 'text', text: 'Here.' }] }
+			})
+		);
+		expect(tool(log.events, 'unseen1').status).toBe('running');
+		const end = log.turnEnded('m1');
+		expect(tool(log.events, 'unseen1')).toMatchObject({ status: 'done', endedAt: end.ts });
+	});
+
 	it('shows a question with its answer, not its call', () => {
 		expect(only(story, 'request')[0]).toMatchObject({
 			requestKind: 'question',
