@@ -188,6 +188,30 @@ describe('subscribe.session', () => {
 		}
 	});
 
+	it('goes no further than what is known to be committed, and waits for it with the snapshot', async () => {
+		await store(300);
+		// Committed, and its answer is still on the way: the database is ahead of what is in memory.
+		const { db } = database;
+		const elsewhere = new SessionLog({
+			db,
+			hub: createHub(),
+			now: () => new Date(),
+			queuePosition: () => null,
+			onCommit: () => undefined
+		});
+		const record = { n: 301, ts: '2026-01-02T03:04:05.000Z', source: 'claude' as const };
+		await elsewhere.ingest(sessionId, 1, [{ ...record, type: 'claude.user', payload: {} }]);
+		const viewer = new Viewer();
+		await viewer.subscribe({ afterSeq: 0 });
+		await viewer.until(() => viewer.seqs.includes(300));
+		await viewer.say({ type: 'snapshot.request', sessionId });
+		await viewer.until(() => viewer.frames.filter(({ kind }) => kind === 'snapshot').length === 2);
+		expect(viewer.seqs).toEqual(range(1, 300));
+		await log.record(sessionId, () => [{ type: 'session.archived', payload: { by: 'person' } }]);
+		await viewer.until(() => viewer.seqs.length === 302);
+		expect(viewer.seqs).toEqual(range(1, 302));
+	});
+
 	it('begins in the middle of a flood and misses nothing', async () => {
 		await store(50);
 		const flood = (async () => {

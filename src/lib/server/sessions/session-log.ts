@@ -244,13 +244,17 @@ export class SessionLog {
 		for (const entry of entries) await entry?.queue;
 	}
 
-	/** Events after `after` as JSON texts with their seq, in order, at most `limit`. */
+	/**
+	 * Events after `after` as JSON texts with their seq, in order, at most `limit`. None beyond the head:
+	 * the database has them a moment before their writer knows.
+	 */
 	async readAfter(sessionId: SessionId, after: number, limit: number): Promise<TailEntry[]> {
 		const entry = await this.#entry(sessionId);
-		if (!entry || after >= entry.cell.position.lastSeq) return [];
+		const due = entry ? entry.cell.position.lastSeq - after : 0;
+		if (!entry || due <= 0) return [];
 		const fromTail = entry.tail.readAfter(after, limit);
 		if (fromTail) return fromTail;
-		const events = await readForward(this.#options.db, sessionId, after, limit);
+		const events = await readForward(this.#options.db, sessionId, after, Math.min(limit, due));
 		return events.map((event) => ({ seq: event.seq, json: JSON.stringify(event) }));
 	}
 

@@ -164,8 +164,8 @@ export class SessionSubscription {
 	async #snapshotAtHead(): Promise<void> {
 		const found = await this.#services.sessions.get(this.#sessionId);
 		if (this.#ended || !found.ok) return;
-		// More has come in the meantime: that first.
-		if (this.#cursor !== found.value.head) this.#again = true;
+		// More has come in the meantime: that first. Without more, another look would find the same, for ever.
+		if (this.#cursor !== null && this.#cursor < found.value.head) this.#again = true;
 		else {
 			this.#snapshotDue = false;
 			this.#sendSnapshot(found.value);
