@@ -9,7 +9,7 @@ import type { Connection } from './connection.svelte.ts';
 import { tellRefusal } from './tell-refusal.ts';
 
 type Offers = RunnerEventPayload<'runner.offered'>;
-type Option = { value: string; label: string; note?: string };
+type Option = { value: string; label: string; short?: string; note?: string };
 
 /** Before an agent has said what it has. */
 const MODEL_ALIASES = ['opus', 'sonnet', 'haiku'];
@@ -56,7 +56,7 @@ export class SessionConfiguration {
 			offered.length > 0 ? offered : MODEL_ALIASES.map((value) => ({ value, label: value }));
 		const isKnown = chosen === null || known.some(({ value }) => value === chosen);
 		return [
-			{ value: '', label: 'Default model' },
+			{ value: '', label: 'Default model', short: 'Model' },
 			...known,
 			...(isKnown ? [] : [{ value: chosen, label: chosen }])
 		];
