@@ -25,6 +25,7 @@ let database: TestDatabase;
 let sessionId: SessionId;
 let log: SessionLog;
 let hub: Hub;
+let sessions: SessionService;
 let server: Server;
 let serverSockets: WebSocket[];
 let n: number;
@@ -51,16 +52,17 @@ beforeEach(async () => {
 		queuePosition: () => null,
 		onCommit: ({ events }) => partials.settle(events)
 	});
+	sessions = new SessionService({
+		db,
+		log,
+		creation: null as unknown as SessionCreation,
+		changes: null as unknown as SessionChanges,
+		newId: randomUUID
+	});
 	const services = {
 		hub,
 		log,
-		sessions: new SessionService({
-			db,
-			log,
-			creation: null as unknown as SessionCreation,
-			changes: null as unknown as SessionChanges,
-			newId: randomUUID
-		}),
+		sessions,
 		repos: null as unknown as RepoService,
 		partials: () => partials.list(),
 		now: () => new Date(),
@@ -201,6 +203,9 @@ describe('subscribe.session', () => {
 		});
 		const record = { n: 301, ts: '2026-01-02T03:04:05.000Z', source: 'claude' as const };
 		await elsewhere.ingest(sessionId, 1, [{ ...record, type: 'claude.user', payload: {} }]);
+		const page = await sessions.events(sessionId, { after: 290, limit: 100 });
+		expect(page).toMatchObject({ value: { head: 300, hasMore: false } });
+		expect(page.ok && page.value.events.map(({ seq }) => seq)).toEqual(range(291, 300));
 		const viewer = new Viewer();
 		await viewer.subscribe({ afterSeq: 0 });
 		await viewer.until(() => viewer.seqs.includes(300));

@@ -177,3 +177,11 @@ export const restoreState = (stored: Stored): SessionState => ({
 			: message
 	)
 });
+
+/**
+ * What a sandbox names is kept only up to here: the state goes with every write and into every list.
+ * What is left out stays in the log.
+ */
+export const NAME_MAX_LENGTH = 1_000;
+
+export const isShort = (name: string): boolean => name.length <= NAME_MAX_LENGTH;

@@ -244,7 +244,9 @@ export class SessionService {
 		const { db } = this.#options;
 		const head = cell.position.lastSeq;
 		if (after !== undefined) {
-			const events = await readForward(db, sessionId, after, limit);
+			// None beyond the head: the database has them a moment before their writer knows.
+			const due = Math.min(limit, Math.max(0, head - after));
+			const events = await readForward(db, sessionId, after, due);
 			const hasMore = (events.at(-1)?.seq ?? after) < head;
 			return ok({ events, carry: null, head, hasMore });
 		}
