@@ -18,8 +18,8 @@ export const activityOf = (state: TranscriptState, partials: PartialMessage[]): 
 	const since = state.lastAgentWordAt ?? state.turn?.startedAt;
 	const retry = state.retryKey === null ? null : blockAt(state, state.retryKey);
 	if (retry?.kind === 'retry' && retry.ts !== null) {
-		const { attempt, maxRetries, reason } = retry;
-		return { kind: 'retry', attempt, maxRetries, reason, since: retry.ts };
+		const { attempt, maxRetries, reason, delayMs } = retry;
+		return { kind: 'retry', attempt, maxRetries, reason, delayMs, since: retry.ts };
 	}
 	if (state.compactingSince !== null) return { kind: 'compacting', since: state.compactingSince };
 	const tool = newestOpenTool(state);

@@ -209,4 +209,12 @@ export type Activity =
 	| { kind: 'thinking'; since: string }
 	| { kind: 'compacting'; since: string }
 	| { kind: 'tool'; name: string; since: string }
-	| { kind: 'retry'; attempt: number; maxRetries: number | null; reason: string; since: string };
+	| {
+			kind: 'retry';
+			attempt: number;
+			maxRetries: number | null;
+			reason: string;
+			/** How long the agent waits before it asks again, from `since` on. */
+			delayMs: number | null;
+			since: string;
+	  };

@@ -25,6 +25,17 @@ export const shortAgeText = (timestamp: string, nowMs: number): string => {
 };
 
 /** Such as `240 ms`, `3.1 s`, `2 min 5 s`. */
+/** A moment near now as a clock says it here, with the day where that is another one. */
+export const momentText = (timestamp: string, nowMs: number): string => {
+	const at = new Date(timestamp);
+	if (Number.isNaN(at.getTime())) return timestamp;
+	const time = at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+	const isToday = at.toDateString() === new Date(nowMs).toDateString();
+	return isToday
+		? time
+		: `${at.toLocaleDateString([], { day: 'numeric', month: 'short' })}, ${time}`;
+};
+
 export const durationText = (ms: number): string => {
 	if (ms < 1000) return `${Math.round(ms)} ms`;
 	if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`;

@@ -1,5 +1,5 @@
-import { expect, it } from 'vitest';
-import { isLive, isOpen, messageRefusal, statusText } from './session-status.ts';
+import { describe, expect, it } from 'vitest';
+import { isLive, isOpen, messageRefusal, statusText, waitingText } from './session-status.ts';
 
 it.each([
 	['starting', null, 'starting', true, true, false],
@@ -29,4 +29,35 @@ it.each([
 ] as const)('%s %s with %s on its way: %s', (status, waitingFor, ending, text) => {
 	expect(statusText({ status, waitingFor, ending, unresponsive: null })).toBe(text);
 	expect(messageRefusal({ status, waitingFor, ending })).not.toBeNull();
+});
+
+describe('what a session waits for', () => {
+	const asks = (kind: 'approval' | 'question' | 'plan', toolName: string) =>
+		({ requestId: toolName, kind, toolName, seq: 1, title: null }) as const;
+	it.each([
+		['approval', [asks('approval', 'Bash')], 'for approval of Bash'],
+		['approval', [asks('approval', 'Bash'), asks('plan', 'x')], 'for approval of Bash, 1 more'],
+		['approval', [asks('approval', `mcp__${'x'.repeat(500)}`)], /^for approval of mcp__x{20,40}…$/],
+		['answer', [asks('question', 'AskUserQuestion')], 'for an answer'],
+		['plan', [asks('plan', 'ExitPlanMode')], 'for plan review']
+	] as const)('%s %j', (waitingFor, pending, words) => {
+		const said = waitingText({ status: 'waiting', waitingFor, pending: [...pending] });
+		if (typeof words === 'string') expect(said).toBe(words);
+		else expect(said).toMatch(words);
+	});
+
+	it('says until when a limit holds, where that is known', () => {
+		const limit = (details: Record<string, unknown>) =>
+			waitingText({
+				...{ status: 'waiting', waitingFor: 'limit' },
+				error: { code: 'model_limit', message: 'too much', details }
+			});
+		const resetsAt = new Date();
+		resetsAt.setHours(14, 30, 0, 0);
+		const clock = resetsAt.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+		expect(limit({ resetsAt: resetsAt.toISOString() })).toBe(
+			`for the model’s limit until ${clock}`
+		);
+		expect(limit({ resetsAt: null })).toBe('for the model’s limit');
+	});
 });

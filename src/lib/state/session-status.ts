@@ -1,6 +1,14 @@
 /** How a session's status is said and who has to act on it. Pure. */
-import type { Session, SessionStatus, WaitingFor } from '@agent-manager/protocol/session.ts';
-import { ordinal, plural } from './format.ts';
+import type { WireError } from '@agent-manager/protocol/errors.ts';
+import type {
+	PendingRequest,
+	Session,
+	SessionStatus,
+	WaitingFor
+} from '@agent-manager/protocol/session.ts';
+import { cleanLine } from '#lib/domain/clean-text.ts';
+import { textAt } from '#lib/domain/loose-json.ts';
+import { momentText, ordinal, plural } from './format.ts';
 
 const WAITING_FOR_TEXT: Record<WaitingFor, string> = {
 	input: 'for input',
@@ -11,14 +19,33 @@ const WAITING_FOR_TEXT: Record<WaitingFor, string> = {
 	budget: 'for budget'
 };
 
-type WaitingOf = Pick<Session, 'status' | 'waitingFor'> & Partial<Pick<Session, 'wait'>>;
+type WaitingOf = Pick<Session, 'status' | 'waitingFor'> &
+	Partial<Pick<Session, 'wait' | 'pending' | 'error'>>;
 type StatusOf = WaitingOf & Pick<Session, 'ending'>;
 
-/** What a `waiting` session waits for, such as `for approval`; empty for other statuses. */
-export const waitingText = ({ status, waitingFor, wait }: WaitingOf): string => {
+const TOOL_MAX_LENGTH = 40;
+
+/** The oldest request is the one that the status speaks of. */
+const requestText = (text: string, pending: readonly PendingRequest[]): string => {
+	const [first] = pending;
+	const what =
+		first?.kind === 'approval' ? ` of ${cleanLine(first.toolName, TOOL_MAX_LENGTH)}` : '';
+	return `${text}${what}${pending.length > 1 ? `, ${pending.length - 1} more` : ''}`;
+};
+
+/** When the model answers again, as far as its server has said so. */
+const limitText = (error: WireError | null | undefined): string => {
+	const resetsAt = textAt(error?.details, 'resetsAt');
+	return resetsAt === null ? '' : ` until ${momentText(resetsAt, Date.now())}`;
+};
+
+/** What a `waiting` session waits for, such as `for approval of Bash`; empty for other statuses. */
+export const waitingText = ({ status, waitingFor, wait, pending, error }: WaitingOf): string => {
 	if (status !== 'waiting' || !waitingFor) return '';
-	if (waitingFor !== 'input' || !wait) return WAITING_FOR_TEXT[waitingFor];
-	return `for ${plural(wait.sessionIds.length, 'session')}`;
+	const text = WAITING_FOR_TEXT[waitingFor];
+	if (waitingFor === 'limit') return text + limitText(error);
+	if (waitingFor !== 'input') return requestText(text, pending ?? []);
+	return wait ? `for ${plural(wait.sessionIds.length, 'session')}` : text;
 };
 
 /** The end that is on its way, such as `finishing after this turn`; empty while none is. */

@@ -42,6 +42,8 @@ export class TranscriptController {
 	/** When the open turn began, ISO 8601; null between turns. */
 	turnStartedAt = $state.raw<string | null>(null);
 	interruptAsked = $state(false);
+	/** When something was last heard: an event, or a piece of what is being said. */
+	movedAtMs = $state.raw<number | null>(null);
 	/** Trails the events: computed when the page is idle. */
 	hashed = $state.raw<HashedWindow | null>(null);
 	/** How often the window's old end moved: a list keeps its place by its new end then. */
@@ -114,6 +116,7 @@ export class TranscriptController {
 		const known = this.#events[0]?.seq ?? 0;
 		const { head } = this.#state;
 		const overlaps = known > 0 && first > 0 && first <= head && (events.at(-1)?.seq ?? 0) >= head;
+		if (overlaps && partials !== this.#partials) this.movedAtMs = Date.now();
 		this.#partials = partials;
 		if (!overlaps) {
 			this.reset(events, partials, carry);
@@ -171,6 +174,8 @@ export class TranscriptController {
 		this.activity = activityOf(state, partials);
 		this.turnStartedAt = state.turn?.startedAt ?? null;
 		this.interruptAsked = state.interruptAsked;
+		const newest = Date.parse(this.#events.at(-1)?.ts ?? '');
+		if (newest > (this.movedAtMs ?? 0)) this.movedAtMs = newest;
 		this.#hashLater();
 	}
 
