@@ -99,7 +99,7 @@ const makeParts = async (): Promise<void> => {
 	const starting = pLimit(1);
 	const contextFor = (caller: Caller): ToolContext => ({
 		...{ caller, sessions: service, caps: CAPS, newId: randomUUID },
-		repos: async () => (await listRepos(db)).map((row) => toRepo(row, undefined, null)),
+		repos: async () => (await listRepos(db)).map((row) => toRepo(row, undefined, null, [])),
 		inTurn: (work) => starting(work),
 		now: () => clock
 	});

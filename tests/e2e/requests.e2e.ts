@@ -53,10 +53,20 @@ test('a plan: sent back with words, over a reload in the middle, then approved a
 	await expect(page.getByRole('log')).toContainText('Write the test first.');
 
 	await say('Plan it again, please.');
-	await asked(page, 'plan').getByRole('button', { name: 'Approve plan' }).click();
+	await asked(page, 'plan').getByRole('button', { name: 'Edit' }).click();
+	const plan = asked(page, 'plan').getByLabel('Plan', { exact: true });
+	await plan.fill(`${await plan.inputValue()}\n- Say what was left out.`);
+	await page.reload();
+	await expect(plan).toHaveValue(/Say what was left out/);
+	await asked(page, 'plan').getByLabel('After the plan').selectOption('Full autonomy');
+	await asked(page, 'plan').getByRole('button', { name: 'Approve as changed' }).click();
+	await expect(page.getByRole('log')).toContainText('Plan approved as changed');
 	const done = await app.sessionWhere(id, atRest, 'the end of the turn');
 	expect(done.commitCount).toBe(1);
-	const decisions = (await app.events(id)).filter(({ type }) => type === 'request.decided');
+	const log = await app.events(id);
+	const heard = log.filter(({ type }) => type === 'claude.user').map(({ payload }) => payload);
+	expect(JSON.stringify(heard), 'what the agent was told').toContain('Say what was left out.');
+	const decisions = log.filter(({ type }) => type === 'request.decided');
 	expect(decisions.map(({ payload }) => payload['decision'])).toEqual(['deny', 'allow']);
 });
 

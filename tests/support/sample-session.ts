@@ -36,6 +36,7 @@ export const sampleSession = (over: Partial<Session> = {}): Session => ({
 	limited: true,
 	steps: [],
 	pending: [],
+	rules: [],
 	queued: [],
 	wait: null,
 	error: null,
@@ -72,6 +73,7 @@ export const sampleRepo = (over: Partial<Repo> = {}): Repo => ({
 	fetchedAt: '2026-11-23T08:00:00.000Z',
 	createdAt: '2026-11-23T08:00:00.000Z',
 	counts: { starting: 0, running: 0, waiting: 0, error: 0, total: 0, archived: 0 },
+	rules: [],
 	...over
 });
 

@@ -11,6 +11,7 @@ import {
 	registerRepoSchema,
 	renameSchema,
 	sendMessageSchema,
+	sessionRulesSchema,
 	startSessionSchema
 } from './requests.ts';
 import { sessionSchema } from './session.ts';
@@ -75,6 +76,7 @@ export const clientPayloadSchema = z.discriminatedUnion('type', [
 	z.object({ type: z.literal('session.remove_message'), ...onSession, messageId: commandIdSchema }),
 	z.object({ type: z.literal('session.decide'), ...onSession, ...decideSchema.shape }),
 	z.object({ type: z.literal('session.configure'), ...onSession, ...configureSchema.shape }),
+	z.object({ type: z.literal('session.rules'), ...onSession, ...sessionRulesSchema.shape }),
 	z.object({ type: z.literal('session.interrupt'), ...onSession }),
 	z.object({ type: z.literal('session.stop'), ...onSession }),
 	z.object({ type: z.literal('session.resume'), ...onSession }),

@@ -43,6 +43,8 @@ export const errorCodeSchema = z.enum([
 	'prompt_invalid',
 	'decision_not_pending',
 	'message_not_queued',
+	'rule_invalid',
+	'rule_limit',
 	'nothing_to_do',
 	'push_refused',
 	'push_rejected',

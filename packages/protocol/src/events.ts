@@ -10,6 +10,7 @@ import {
 	messageFromSchema,
 	permissionModeSchema,
 	roleSchema,
+	ruleScopeSchema,
 	sessionWaitSchema,
 	silenceSchema,
 	startStepNameSchema
@@ -122,8 +123,19 @@ export const managerEventSchemas = {
 		commandId: z.string(),
 		decision: z.enum(['allow', 'deny']),
 		message: z.string().nullable(),
-		/** The orchestrator that decided; without it a person did. */
-		bySession: z.string().optional()
+		/** The orchestrator that decided; without it, and without rules, a person did. */
+		bySession: z.string().optional(),
+		/** The rules that allowed it, and whose they are. */
+		byRules: z.array(z.object({ scope: ruleScopeSchema, rule: z.string() })).optional(),
+		/** The rules that were made with it. */
+		remember: z.object({ scope: ruleScopeSchema, rules: z.array(z.string()) }).optional(),
+		/** As the person changed what was asked. */
+		updatedInput: jsonObjectSchema.optional()
+	}),
+	/** What this session may do without asking was changed apart from an answer. */
+	'session.rules_changed': z.object({
+		added: z.array(z.string()),
+		removed: z.array(z.string())
 	}),
 	/** An orchestrator waits for other sessions, in the place of what it waited for before. */
 	'wait.registered': sessionWaitSchema,
@@ -202,7 +214,13 @@ export const runnerEventSchemas = {
 		title: z.string().nullable(),
 		description: z.string().nullable(),
 		reason: z.string().nullable(),
-		agentId: z.string().nullable()
+		agentId: z.string().nullable(),
+		/** Rules that the agent proposes, as it writes them. */
+		suggestedRules: z.array(z.string()).optional(),
+		/** The agent's word: no rule is to answer it. */
+		noRule: z.boolean().optional(),
+		/** The agent's word: one key is not enough to allow it. */
+		askTwice: z.boolean().optional()
 	}),
 	/** The request was answered, or is moot because the turn was interrupted or the agent ended. */
 	'runner.approval_resolved': z.object({

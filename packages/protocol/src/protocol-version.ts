@@ -23,6 +23,9 @@ export const ENVELOPE_VERSION = 1;
  *    Mode, model and effort of a session change while it runs (`configure`, `session.configured`,
  *    `runner.configuration_refused`), with more modes (`accept_edits`, `plan`); an agent says which commands and
  *    models it has (`runner.offered`); a plan's approval names the mode to go on in.
+ *    Rules allow what a person need not be asked for: made with an answer (`remember`), kept by session (`rules`,
+ *    `session.rules_changed`) and repo, named by the answers that they give (`byRules`). An agent proposes some and
+ *    says where none may be. An answer keeps what was changed (`updatedInput`).
  */
 export const PROTOCOL_VERSION = 2;
 

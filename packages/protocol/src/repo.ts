@@ -32,6 +32,14 @@ export const sessionCountsSchema = z.object({
 });
 export type SessionCounts = z.infer<typeof sessionCountsSchema>;
 
+/** What every session of the repo may do without asking. */
+export const repoRuleSchema = z.object({
+	/** Such as `Bash(npm test:*)`; each is there once. */
+	rule: z.string(),
+	createdAt: timestampSchema
+});
+export type RepoRule = z.infer<typeof repoRuleSchema>;
+
 /** A registered repository. */
 export const repoSchema = z.object({
 	id: repoIdSchema,
@@ -52,7 +60,9 @@ export const repoSchema = z.object({
 	branches: z.array(z.string()).optional(),
 	fetchedAt: timestampSchema.nullable(),
 	createdAt: timestampSchema,
-	counts: sessionCountsSchema
+	counts: sessionCountsSchema,
+	/** Oldest first. */
+	rules: z.array(repoRuleSchema)
 });
 export type Repo = z.infer<typeof repoSchema>;
 

@@ -1,7 +1,14 @@
 import * as z from 'zod';
 import { commandIdSchema, seqSchema } from './ids.ts';
 import { jsonObjectSchema } from './json.ts';
-import { effortSchema, modelNameSchema, permissionModeSchema, roleSchema } from './session.ts';
+import {
+	effortSchema,
+	modelNameSchema,
+	permissionModeSchema,
+	roleSchema,
+	ruleScopeSchema,
+	ruleTextSchema
+} from './session.ts';
 
 /** A prompt is at most this many bytes of UTF-8. */
 export const PROMPT_MAX_BYTES = 1_048_576;
@@ -83,9 +90,31 @@ export const decideSchema = z.strictObject({
 	/** Replaces the tool's input when allowed; answers to a question go in `answers` of it. */
 	updatedInput: jsonObjectSchema.optional(),
 	/** With the approval of a plan: the mode to go on in. Default: the one before the plan. */
-	permissionMode: permissionModeSchema.exclude(['plan']).optional()
+	permissionMode: permissionModeSchema.exclude(['plan']).optional(),
+	/** With leave for a tool: the rules by which the like is allowed from now on. */
+	remember: z
+		.strictObject({ scope: ruleScopeSchema, rules: z.array(ruleTextSchema).min(1).max(20) })
+		.optional()
 });
 export type Decide = z.infer<typeof decideSchema>;
+
+/** `POST /api/sessions/{id}/rules`: changes what the session may do without asking. */
+export const sessionRulesSchema = z.strictObject({
+	add: z.array(ruleTextSchema).max(20).default([]),
+	remove: z.array(ruleTextSchema).max(100).default([])
+});
+export type SessionRules = z.infer<typeof sessionRulesSchema>;
+
+/** `POST /api/repos/{id}/rules`. */
+export const repoRuleRequestSchema = z.strictObject({
+	rule: ruleTextSchema,
+	/** The rule in whose place it comes. */
+	replaces: ruleTextSchema.optional()
+});
+export type RepoRuleRequest = z.infer<typeof repoRuleRequestSchema>;
+
+/** Query of `DELETE /api/repos/{id}/rules`. */
+export const repoRuleQuerySchema = z.strictObject({ rule: ruleTextSchema });
 
 /** Query of `GET /api/sessions/{id}/events`. `after` reads forward, `before` backward. */
 export const eventsQuerySchema = z

@@ -100,6 +100,13 @@ export const pendingRequestSchema = z.object({
 });
 export type PendingRequest = z.infer<typeof pendingRequestSchema>;
 
+/** One line that says what the agent may do without asking, such as `Bash(npm test:*)`. */
+export const ruleTextSchema = z.string().min(1).max(1_000);
+
+/** Of one session, or of every session of its repo. */
+export const ruleScopeSchema = z.enum(['session', 'repo']);
+export type RuleScope = z.infer<typeof ruleScopeSchema>;
+
 /** Who said a message. */
 export const messageFromSchema = z.enum(['person', 'orchestrator', 'manager']);
 export type MessageFrom = z.infer<typeof messageFromSchema>;
@@ -185,6 +192,8 @@ export const sessionSchema = z.object({
 	limited: z.boolean().nullable(),
 	steps: z.array(startStepSchema),
 	pending: z.array(pendingRequestSchema),
+	/** What this session alone may do without asking, oldest first. */
+	rules: z.array(z.string()),
 	/** Oldest first. */
 	queued: z.array(queuedMessageSchema),
 	/** Set while an orchestrator waits for other sessions. */

@@ -5,6 +5,7 @@
 import type {
 	CanUseTool,
 	PermissionResult,
+	PermissionRuleValue,
 	PermissionUpdate
 } from '@anthropic-ai/claude-agent-sdk/core';
 import type { JsonObject } from '@agent-manager/protocol/json.ts';
@@ -16,6 +17,7 @@ import type { RunnerRecords } from './runner-records.ts';
 
 type Kind = 'approval' | 'question' | 'plan';
 type Outcome = 'allowed' | 'denied' | 'withdrawn';
+type AskOptions = Parameters<CanUseTool>[2];
 type Decide = Extract<RunnerCommand, { type: 'decide' }>;
 
 interface Pending {
@@ -26,6 +28,29 @@ interface Pending {
 
 const kindOf = (toolName: string): Kind =>
 	toolName === 'AskUserQuestion' ? 'question' : toolName === 'ExitPlanMode' ? 'plan' : 'approval';
+
+/** As it writes a rule: the tool, and in brackets what of it. */
+const ruleText = ({ toolName, ruleContent }: PermissionRuleValue): string =>
+	ruleContent === undefined ? toolName : `${toolName}(${ruleContent})`;
+
+/**
+ * What the agent says of rules for it. It would write them into settings of the repo: they are passed on as
+ * words only, and the manager keeps its own.
+ */
+const rulesOf = ({
+	suggestions = [],
+	suppressAlwaysAllowRule,
+	defaultToNo
+}: AskOptions): JsonObject => {
+	const rules = suggestions.flatMap((update) =>
+		update.type === 'addRules' && update.behavior === 'allow' ? update.rules : []
+	);
+	return {
+		...(rules.length > 0 && { suggestedRules: rules.map(ruleText) }),
+		...(suppressAlwaysAllowRule && { noRule: true }),
+		...(defaultToNo && { askTwice: true })
+	};
+};
 
 const DENIED: Record<Kind, string> = {
 	approval: 'The user does not want this to be done.',
@@ -60,7 +85,8 @@ export class Approvals {
 			title: options.title ?? options.displayName ?? null,
 			description: options.description ?? null,
 			reason: options.decisionReason ?? null,
-			agentId: options.agentID ?? null
+			agentId: options.agentID ?? null,
+			...rulesOf(options)
 		});
 		this.#log.note({ step: 'asked', requestId, n });
 		return new Promise((resolve) => {
@@ -89,11 +115,11 @@ export class Approvals {
 		}
 		const { kind, input } = pending;
 		const changed = command.updatedInput;
-		// An answer may come without the question that it belongs to.
+		// An answer or a plan may come without what it belongs to.
 		const updatedInput = changed
-			? kind === 'question'
-				? { ...input, ...changed }
-				: changed
+			? kind === 'approval'
+				? changed
+				: { ...input, ...changed }
 			: input;
 		pending.settle('allowed', {
 			behavior: 'allow',

@@ -158,6 +158,7 @@ describe('what a person is asked', () => {
 		const { door, worktree } = await start({ permissionMode: 'ask' });
 		runner.say('bash echo yes > allowed.txt');
 		const first = await door.record('runner.approval_requested');
+		expect(first.payload.suggestedRules).toEqual(['Bash(echo yes *)']);
 		expect(first.payload).toMatchObject({ kind: 'approval', toolName: 'Bash' });
 		expect(existsSync(join(worktree, 'allowed.txt'))).toBe(false);
 		decide(first.payload.requestId, 'allow');

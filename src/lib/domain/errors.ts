@@ -89,6 +89,8 @@ export const ERROR_TABLE: Record<ErrorCode, ErrorRow> = {
 	prompt_invalid: row(400, 'warning', 'Write a prompt of at most 1 MiB.'),
 	decision_not_pending: row(409, 'info', 'It was answered already, or the turn has ended.'),
 	message_not_queued: row(409, 'info', 'The agent has it already, or it was removed.'),
+	rule_invalid: row(400, 'warning'),
+	rule_limit: row(409, 'warning', 'Remove rules that are not needed any more.'),
 	nothing_to_do: row(409, 'info'),
 	push_refused: row(403, 'warning', 'Open a pull request, or merge the branch in your own clone.'),
 	push_rejected: row(

@@ -4,7 +4,7 @@
  */
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { ManagerEventPayload, ManagerEventType } from '@agent-manager/protocol/events.ts';
-import type { MessageFrom, PermissionMode } from '@agent-manager/protocol/session.ts';
+import type { MessageFrom, PermissionMode, RuleScope } from '@agent-manager/protocol/session.ts';
 import type { JsonObject } from '@agent-manager/protocol/json.ts';
 import type { RunnerCommand } from '@agent-manager/protocol/runner-frames.ts';
 import { wireError } from './errors.ts';
@@ -14,6 +14,7 @@ import { isLive } from './session-machine.ts';
 import { decideQueued, finishWaits, goesAtOnce, type QueueCommand } from './message-queue.ts';
 import { decideConfigure, modeAfterPlan, type ConfigureCommand } from './session-configuration.ts';
 import { decideMark, type SessionMark } from './session-marks.ts';
+import { decideRules, rulesToKeep, type RulesCommand } from './session-rules.ts';
 import { silenceOf, type SessionState } from './session-state.ts';
 
 export type ManagerEvent = {
@@ -39,6 +40,8 @@ export type SessionCommand =
 			updatedInput: JsonObject | null;
 			/** The mode to go on in, when a plan is approved. */
 			permissionMode?: PermissionMode;
+			/** The rules to make of it. */
+			remember?: { scope: RuleScope; rules: string[] };
 			/** The orchestrator that decides. */
 			bySession?: string;
 	  }
@@ -51,12 +54,15 @@ export type SessionCommand =
 	| SessionMark
 	| QueueCommand
 	| ConfigureCommand
+	| RulesCommand
 	| GitCommand;
 
 export interface Decision {
 	events: ManagerEvent[];
 	/** For the runner, in order; delivered exactly once. */
 	runnerCommands: RunnerCommand[];
+	/** Rules that the repo gets, unless it has them. */
+	repoRules?: string[];
 }
 
 type Decide<T extends SessionCommand['type']> = (
@@ -116,22 +122,31 @@ const interrupt: Decide<'interrupt'> = (state, { commandId }) => {
 };
 
 const decideRequest: Decide<'decide'> = (state, command) => {
-	const { commandId, requestId, decision, updatedInput, bySession } = command;
-	const decider = bySession === undefined ? {} : { bySession };
+	const { commandId, requestId, decision, updatedInput, bySession, message: said } = command;
 	if (!isLive(state.status)) return fail(notLive(state));
 	const request = state.pending.find((pending) => pending.requestId === requestId);
 	if (!request) {
 		return fail(wireError('decision_not_pending', 'Nothing waits for this answer any more.'));
 	}
+	const kept = rulesToKeep(state, request, command);
+	if (!kept.ok) return kept;
 	const answered: ManagerEvent = {
 		type: 'request.decided',
-		payload: { requestId, commandId, decision, message: command.message, ...decider }
+		payload: {
+			...{ requestId, commandId, decision, message: said },
+			...(bySession === undefined ? {} : { bySession }),
+			...(kept.value && { remember: kept.value }),
+			...(updatedInput && decision === 'allow' ? { updatedInput } : {})
+		}
 	};
 	const answer: RunnerCommand = {
 		type: 'decide',
-		...{ commandId, requestId, decision, message: command.message, updatedInput }
+		...{ commandId, requestId, decision, message: said, updatedInput }
 	};
-	if (request.kind !== 'plan' || decision === 'deny') return decided([answered], [answer]);
+	if (request.kind !== 'plan' || decision === 'deny') {
+		const repoRules = kept.value?.scope === 'repo' ? { repoRules: kept.value.rules } : {};
+		return ok({ events: [answered], runnerCommands: [answer], ...repoRules });
+	}
 	const permissionMode = modeAfterPlan(state, command.permissionMode);
 	const configured: ManagerEvent[] =
 		permissionMode === state.permissionMode
@@ -209,6 +224,7 @@ const deciders: { [T in SessionCommand['type']]: Decide<T> } = {
 	archive: mark,
 	unarchive: mark,
 	configure: decideConfigure,
+	rules: decideRules,
 	edit: decideQueued,
 	remove: decideQueued,
 	git: decideGit

@@ -21,6 +21,7 @@ import type {
 import type { z } from 'zod';
 import { foldClaude } from './session-agent-words.ts';
 import { withConfiguration } from './session-configuration.ts';
+import { withRules } from './session-rules.ts';
 import {
 	freshSteps,
 	isShort,
@@ -175,7 +176,13 @@ const managerFolds: ManagerFolds = {
 	'message.edited': (state, { commandId }, event) =>
 		withQueued(state, commandId, (message) => ({ ...message, seq: event.seq })),
 	'message.removed': (state, { commandId }) => restIfIdle(withoutQueued(state, commandId)),
-	'request.decided': (state, { requestId }) => withoutPending(state, requestId),
+	'request.decided': (state, { requestId, remember }) =>
+		withRules(
+			withoutPending(state, requestId),
+			remember?.scope === 'session' ? remember.rules : [],
+			[]
+		),
+	'session.rules_changed': (state, { added, removed }) => withRules(state, added, removed),
 	'wait.registered': (state, wait) => ({ ...state, wait }),
 	'wait.ended': (state, { waitId }) =>
 		state.wait?.waitId === waitId ? { ...state, wait: null } : state,

@@ -46,6 +46,8 @@ export interface SessionState {
 	/** Messages accepted and not yet begun, oldest first. */
 	queued: QueuedMessage[];
 	pending: PendingRequest[];
+	/** What this session alone may do without asking, oldest first. */
+	rules: string[];
 	/** The sessions that an orchestrator waits for. */
 	wait: Session['wait'];
 	/** Calls of tools without a result yet. */
@@ -130,6 +132,7 @@ export const initialSessionState = (): SessionState => ({
 	settling: false,
 	queued: [],
 	pending: [],
+	rules: [],
 	wait: null,
 	openTools: [],
 	limit: null,

@@ -90,6 +90,10 @@ export interface ToolBlock extends BlockBase {
 	subAgent: SubAgent | null;
 	/** What a person said to it, `pending` while they are asked; null when nobody was. */
 	approval: RequestOutcome | null;
+	/** The rules that allowed it, without anybody being asked. */
+	allowedBy?: string[];
+	/** The rules that were made when it was allowed. */
+	rulesMade?: string[];
 	/** Shown as a request card instead. */
 	hidden: boolean;
 }
@@ -111,6 +115,12 @@ export interface RequestBlock extends BlockBase {
 	message: string | null;
 	/** The orchestrator that decided; a person did without it. */
 	bySession?: string;
+	/** The rules that allowed it; nobody was asked then. */
+	byRules?: { scope: 'session' | 'repo'; rule: string }[];
+	/** The rules that were made with the answer. */
+	remember?: { scope: 'session' | 'repo'; rules: string[] };
+	/** It was changed before it was allowed: `input` is what was allowed. */
+	changed?: true;
 	/** Question → answer, known once the tool has answered. */
 	answers: Record<string, string> | null;
 	/** An approval whose call is shown: the call says how it went. */

@@ -136,14 +136,15 @@ const folds: { [T in ManagerEventType]: Fold<T> | null } = {
 	'interrupt.requested': (state) => {
 		state.interruptAsked = true;
 	},
-	'request.decided': (state, { requestId, decision, message, bySession }) =>
-		settleRequest(
-			state,
-			requestId,
-			decision === 'allow' ? 'allowed' : 'denied',
-			message,
-			bySession
-		),
+	'request.decided': (state, { requestId, decision, ...how }) =>
+		settleRequest(state, requestId, decision === 'allow' ? 'allowed' : 'denied', how),
+	'session.rules_changed': (state, { added, removed }, event) => {
+		const words = [
+			...added.map((rule) => `allowed without asking: ${cleanLine(rule, 200)}`),
+			...removed.map((rule) => `asked for again: ${cleanLine(rule, 200)}`)
+		];
+		addDivider(state, event, `From here ${words.join(', ')}`);
+	},
 	'wait.registered': (state, { mode, sessionIds, deadline }, event) => {
 		const whom =
 			sessionIds.length === 1

@@ -1,5 +1,9 @@
 /** Approvals, questions and plans: asked by the runner, decided by a person, shown with the answer. */
-import type { RunnerEventPayload, SessionEvent } from '@agent-manager/protocol/events.ts';
+import type {
+	ManagerEventPayload,
+	RunnerEventPayload,
+	SessionEvent
+} from '@agent-manager/protocol/events.ts';
 import { cleanLine, cleanText } from './clean-text.ts';
 import type { RequestBlock } from './transcript-blocks.ts';
 import {
@@ -47,20 +51,40 @@ export const openRequest = (
 		replaceBlock(state, { ...tool, approval: 'pending', hidden: asked.kind !== 'approval' });
 };
 
+type Answer = Pick<
+	ManagerEventPayload<'request.decided'>,
+	'message' | 'bySession' | 'byRules' | 'remember' | 'updatedInput'
+>;
+
 /** The first answer counts; that the runner says the same again changes nothing. */
 export const settleRequest = (
 	state: TranscriptState,
 	requestId: string,
 	outcome: Exclude<RequestBlock['outcome'], 'pending'>,
-	message: string | null,
-	bySession?: string
+	{ message, bySession, byRules, remember, updatedInput }: Answer
 ): void => {
 	const block = blockAt(state, requestKey(requestId));
 	if (block?.kind !== 'request' || block.outcome !== 'pending') return;
-	// Words that came with the answer are worth a row of their own.
-	const hidden = block.hidden && (message === null || message === '') && bySession === undefined;
-	const decider = bySession === undefined ? {} : { bySession };
-	replaceBlock(state, { ...block, outcome, message: cleaned(message), hidden, ...decider });
+	const changed = updatedInput !== undefined && block.requestKind !== 'question';
+	// Words that came with the answer, and who else gave it, are worth a row of their own.
+	const isPlain = !message && bySession === undefined && !changed;
+	replaceBlock(state, {
+		...block,
+		outcome,
+		message: cleaned(message),
+		hidden: block.hidden && isPlain,
+		...(bySession === undefined ? {} : { bySession }),
+		...(byRules && { byRules }),
+		...(remember && { remember }),
+		...(changed ? { changed, input: updatedInput } : {})
+	});
 	const tool = toolAt(state, block.toolUseId);
-	if (tool) replaceBlock(state, { ...tool, approval: outcome });
+	const short = (rules: readonly string[]): string[] => rules.map((rule) => cleanLine(rule, 200));
+	if (!tool) return;
+	replaceBlock(state, {
+		...tool,
+		approval: outcome,
+		...(byRules && { allowedBy: short(byRules.map(({ rule }) => rule)) }),
+		...(remember && { rulesMade: short(remember.rules) })
+	});
 };

@@ -43,7 +43,7 @@ const folds: { [T in RunnerEventType]: Fold<T> | null } = {
 	},
 	'runner.approval_requested': (state, payload, event) => openRequest(state, event, payload),
 	'runner.approval_resolved': (state, { requestId, outcome }) =>
-		settleRequest(state, requestId, outcome, null),
+		settleRequest(state, requestId, outcome, { message: null }),
 	'runner.partial': (state, payload, event) => foldCutOff(state, event, payload),
 	'runner.configuration_refused': (state, { message }, event) =>
 		addNotice(state, event, {

@@ -397,6 +397,29 @@ describe('approvals', () => {
 		expect(tool(events, 'one').approval).toBe('denied');
 	});
 
+	const decided = (log: LogWriter, more: object): void => {
+		asked(log);
+		const answer = { requestId: 'r1', commandId: 'd', decision: 'allow', message: null };
+		log.manager('request.decided', { ...answer, ...more });
+	};
+
+	it('says at the call which rules allowed it or were made, without a row of its own', () => {
+		const allowed = inTurn((log) =>
+			decided(log, { byRules: [{ scope: 'repo', rule: 'Bash(rm:*)' }] })
+		);
+		expect(tool(allowed.events, 'one').allowedBy).toEqual(['Bash(rm:*)']);
+		const made = inTurn((log) =>
+			decided(log, { remember: { scope: 'session', rules: ['Bash(rm:*)'] } })
+		);
+		expect(tool(made.events, 'one').rulesMade).toEqual(['Bash(rm:*)']);
+		expect(only([...allowed.events, ...made.events], 'request')).toEqual([]);
+	});
+
+	it('shows what was allowed in the place of what was asked', () => {
+		const { events } = inTurn((log) => decided(log, { updatedInput: { command: 'ls' } }));
+		expect(only(events, 'request')).toMatchObject([{ changed: true, input: { command: 'ls' } }]);
+	});
+
 	it('shows a request whose call is not in the window', () => {
 		const log = inTurn(asked);
 		const from = log.events.findIndex((event) => event.type === 'runner.approval_requested');

@@ -93,6 +93,7 @@ export const createAppRepos = (options: AppReposOptions): AppRepos => {
 		newId: randomUUID,
 		purgeSessions: (id) => purgeAllSessions(sessions().service, hub, id),
 		onChange: publish,
+		onRulesChanged: (repoId) => sessions().manager.rulesChanged(repoId),
 		onMirrorMade: (repoId) => sessions().manager.mirrorMade(repoId),
 		onRemoved: (repoId) => hub.publishList({ type: 'repo_removed', repoId })
 	});

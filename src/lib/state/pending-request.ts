@@ -35,14 +35,14 @@ export const requestBlock = (request: PendingRequest, event: SessionEvent): Requ
 	hidden: false
 });
 
-/** What the sub-agent that asks was told to do, in a few words, as far as the page has heard of it. */
-export const subAgentName = (events: readonly SessionEvent[], agentId: string): string => {
+/** What the sub-agent that asks was told to do, in a few words; null where the page has not heard of it. */
+export const subAgentName = (events: readonly SessionEvent[], agentId: string): string | null => {
 	const started = events.find(
 		({ type, payload }) =>
 			type === 'claude.system.task_started' && textAt(payload, 'task_id') === agentId
 	);
 	const said = started ? textAt(started.payload, 'description') : null;
-	return cleanLine(said ?? agentId, 120);
+	return said === null ? null : cleanLine(said, 120);
 };
 
 /** What the agent adds in words, such as why it wants to. */

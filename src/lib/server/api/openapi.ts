@@ -36,7 +36,9 @@ import {
 	IDEMPOTENCY_HEADER,
 	registerRepoSchema,
 	renameSchema,
+	repoRuleRequestSchema,
 	sendMessageSchema,
+	sessionRulesSchema,
 	startSessionSchema
 } from '@agent-manager/protocol/requests.ts';
 import {
@@ -131,6 +133,20 @@ export const OPERATIONS: Record<string, Partial<Record<Method, Operation>>> = {
 	'/api/repos/{id}/refresh': {
 		post: { summary: 'Fetch from the remote.', status: 202, answer: repoAnswerSchema }
 	},
+	'/api/repos/{id}/rules': {
+		post: {
+			summary: 'Let every session of the repo do something without asking.',
+			body: repoRuleRequestSchema,
+			status: 200,
+			answer: repoAnswerSchema
+		},
+		delete: {
+			summary: 'Take a rule back.',
+			query: { rule: { description: 'As it is listed.', schema: { type: 'string' } } },
+			status: 200,
+			answer: repoAnswerSchema
+		}
+	},
 	'/api/repos/{id}/sessions': {
 		get: {
 			summary: 'The repo’s sessions: pinned ones first, then the newest.',
@@ -179,6 +195,9 @@ export const OPERATIONS: Record<string, Partial<Record<Method, Operation>>> = {
 	},
 	'/api/sessions/{id}/configure': {
 		post: command('Change mode, model or effort, also in the middle of a turn.', configureSchema)
+	},
+	'/api/sessions/{id}/rules': {
+		post: command('Change what the session may do without asking.', sessionRulesSchema)
 	},
 	'/api/sessions/{id}/interrupt': { post: command('End the open turn; the session goes on.') },
 	'/api/sessions/{id}/stop': { post: command('The same as DELETE.') },

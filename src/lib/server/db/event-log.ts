@@ -50,6 +50,8 @@ export interface Append {
 	events: readonly NewEvent[];
 	runnerCommands: readonly RunnerCommand[];
 	receipt: CommandReceipt | null;
+	/** Rules that the session's repo gets with it; those that it has stay as they are. */
+	repoRules?: readonly string[];
 }
 
 /**
@@ -100,6 +102,15 @@ const receiptClause = ({ receipt }: Append): SQL =>
 		select ${receipt.id}::uuid, ${receipt.requestHash}, moved.id, ${JSON.stringify(receipt.answer)}::json
 		from moved)`;
 
+const rulesClause = ({ repoRules = [] }: Append): SQL =>
+	repoRules.length === 0
+		? sql``
+		: sql`, p as (
+		insert into permission_rules (repo_id, rule)
+		select moved.repo_id, x.rule
+		from moved, jsonb_array_elements_text(${JSON.stringify(repoRules)}::jsonb) as x(rule)
+		on conflict do nothing)`;
+
 const statement = (append: Append): SQL => {
 	const { sessionId, from, to, state, updatedAt, events } = append;
 	const { heads, payloads } = eventTexts(events);
@@ -112,7 +123,7 @@ const statement = (append: Append): SQL => {
 				updated_at = ${updatedAt.toISOString()}
 			where id = ${sessionId} and last_seq = ${from.lastSeq} and last_n = ${from.lastN}
 				and last_command = ${from.lastCommand} and epoch = ${from.epoch}
-			returning id
+			returning id, repo_id
 		), e as (
 			insert into events (session_id, seq, n, ts, source, type, payload, marks)
 			select moved.id, x.seq, x.n, x.ts, x.source, x.type, x.payload::jsonb, x.marks
@@ -121,13 +132,13 @@ const statement = (append: Append): SQL => {
 					as (seq bigint, n bigint, ts timestamptz, source text, type text, marks jsonb),
 				string_to_table(${payloads}, E'\\n')
 			) as x (seq, n, ts, source, type, marks, payload)
-		)${bodiesClause(append)}${commandsClause(append)}${receiptClause(append)}
+		)${bodiesClause(append)}${commandsClause(append)}${receiptClause(append)}${rulesClause(append)}
 		select id from moved`;
 };
 
 /** Statements that differ in nothing but their values share a name; null when the text varies. */
-const nameOf = ({ events, runnerCommands, receipt }: Append): string | null =>
-	events.some(({ stored }) => stored.body !== null)
+const nameOf = ({ events, runnerCommands, receipt, repoRules = [] }: Append): string | null =>
+	repoRules.length > 0 || events.some(({ stored }) => stored.body !== null)
 		? null
 		: `append${runnerCommands.length > 0 ? '-commands' : ''}${receipt ? '-receipt' : ''}`;
 

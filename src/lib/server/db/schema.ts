@@ -55,6 +55,20 @@ export const repos = pgTable(
 	(table) => [uniqueIndex('repos_identity').on(table.identity)]
 );
 
+/** What the sessions of a repo may do without asking. */
+export const permissionRules = pgTable(
+	'permission_rules',
+	{
+		repoId: uuid('repo_id')
+			.notNull()
+			.references(() => repos.id, { onDelete: 'cascade' }),
+		/** As `ruleText` writes it: the same rule is the same text. */
+		rule: text('rule').notNull(),
+		createdAt: moment('created_at').notNull().defaultNow()
+	},
+	(table) => [primaryKey({ columns: [table.repoId, table.rule] })]
+);
+
 export const sessions = pgTable(
 	'sessions',
 	{

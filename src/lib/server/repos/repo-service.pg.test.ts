@@ -65,6 +65,7 @@ const makeService = (resolve = () => Promise.resolve(['140.82.121.4'])): RepoSer
 	const policy = { allowGitHosts: server ? [server.host] : [], resolve };
 	const credentials = createGithubCredentials({ env: {}, ghProgram: 'gh-that-is-not-there' });
 	const service = new RepoService({
+		onRulesChanged: async () => undefined,
 		db: database.db,
 		git: createGit(),
 		workspaceRoot,

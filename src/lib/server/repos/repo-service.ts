@@ -6,9 +6,12 @@ import type { Logger } from 'pino';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { RepoId } from '@agent-manager/protocol/ids.ts';
 import type { Repo } from '@agent-manager/protocol/repo.ts';
+import type { RepoRuleRequest } from '@agent-manager/protocol/requests.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import { fail, ok, type Result } from '#lib/domain/result.ts';
+import { keptRule, RULES_MAX, tooManyRules } from '#lib/domain/session-rules.ts';
 import type { Database } from '#lib/server/db/client.ts';
+import { addRule, listAllRules, listRules, removeRule } from '#lib/server/db/permission-rules.ts';
 import { findRepo, insertRepo, listRepos, updateRepo, type RepoRow } from '#lib/server/db/repos.ts';
 import { countSessions } from '#lib/server/db/sessions.ts';
 import type { Git } from '#lib/server/git/exec.ts';
@@ -46,6 +49,7 @@ export interface RepoServiceOptions {
 	/** A repo looks different, by progress too; at most four times a second each. */
 	onChange: (id: RepoId) => void;
 	onRemoved: (id: RepoId) => void;
+	onRulesChanged: (id: RepoId) => Promise<void>;
 	/** A mirror that was lost is there again. */
 	onMirrorMade: (id: RepoId) => Promise<void>;
 }
@@ -73,9 +77,14 @@ export class RepoService {
 	/** In order of registration, without their branches. */
 	async list(): Promise<Repo[]> {
 		const { db } = this.#options;
-		const [rows, counts] = await Promise.all([listRepos(db), countSessions(db)]);
+		const [rows, counts, rules] = await Promise.all([
+			listRepos(db),
+			countSessions(db),
+			listAllRules(db)
+		]);
 		return rows.map((row) => {
-			const repo = toRepo(row, counts.get(row.id), this.#fetcher.progress(row.id as RepoId));
+			const progress = this.#fetcher.progress(row.id as RepoId);
+			const repo = toRepo(row, counts.get(row.id), progress, rules.get(row.id) ?? []);
 			delete repo.branches;
 			return repo;
 		});
@@ -117,6 +126,37 @@ export class RepoService {
 			);
 		}
 		return ok(await this.#fetch(inserted.row));
+	}
+
+	/**
+	 * What its sessions may do without asking: one rule more, or one in the place of another.
+	 * Errors: `repo_not_found`, `rule_invalid`, `rule_limit`.
+	 */
+	async addRule(id: RepoId, { rule, replaces }: RepoRuleRequest): Promise<Result<Repo, WireError>> {
+		const { db } = this.#options;
+		const kept = keptRule(rule);
+		if (!kept.ok) return kept;
+		const row = await findRepo(db, id);
+		if (!row) return notFound();
+		const rules = await listRules(db, id);
+		const isNew = !rules.some((known) => known.rule === kept.value || known.rule === replaces);
+		if (isNew && rules.length >= RULES_MAX) return fail(tooManyRules());
+		await addRule(db, id, kept.value, replaces);
+		return this.#rulesChanged(row);
+	}
+
+	/** Twice is once. */
+	async removeRule(id: RepoId, rule: string): Promise<Result<Repo, WireError>> {
+		const { db } = this.#options;
+		const row = await findRepo(db, id);
+		if (!row) return notFound();
+		await removeRule(db, id, rule);
+		return this.#rulesChanged(row);
+	}
+
+	async #rulesChanged(row: RepoRow): Promise<Result<Repo, WireError>> {
+		await this.#options.onRulesChanged(row.id as RepoId);
+		return ok(await this.#view(row));
 	}
 
 	/** Begins to fetch, or to clone again after a failure; one that is at work goes on. */
@@ -239,8 +279,10 @@ export class RepoService {
 	}
 
 	async #view(row: RepoRow): Promise<Repo> {
-		const counts = await countSessions(this.#options.db);
-		return toRepo(row, counts.get(row.id), this.#fetcher.progress(row.id as RepoId));
+		const { db } = this.#options;
+		const id = row.id as RepoId;
+		const [counts, rules] = await Promise.all([countSessions(db), listRules(db, id)]);
+		return toRepo(row, counts.get(id), this.#fetcher.progress(id), rules);
 	}
 
 	async #fetch(row: RepoRow): Promise<Repo> {

@@ -20,6 +20,7 @@ export interface EventDraft {
 	/** The runner's numbers of the events, when they are the runner's. */
 	numbers?: readonly number[];
 	runnerCommands?: readonly RunnerCommand[];
+	repoRules?: readonly string[];
 }
 
 export interface PreparedEvents {

@@ -4,11 +4,10 @@
  */
 import * as z from 'zod';
 import type { SessionId } from '@agent-manager/protocol/ids.ts';
-import type { QueuedMessage } from '@agent-manager/protocol/session.ts';
 import { dueMessage, handOver } from '#lib/domain/message-queue.ts';
 import type { Database } from '#lib/server/db/client.ts';
-import { readBody } from '#lib/server/db/event-log.ts';
 import type { SessionLog } from './session-log.ts';
+import { wholePayload } from './whole-payload.ts';
 
 export interface MessageHandoverOptions {
 	db: Database;
@@ -19,7 +18,6 @@ export interface MessageHandoverOptions {
 }
 
 const saidSchema = z.object({ text: z.string() });
-const eventSchema = z.object({ payload: z.unknown(), marks: z.array(z.string()).optional() });
 
 export class MessageHandover {
 	readonly #options: MessageHandoverOptions;
@@ -64,18 +62,8 @@ export class MessageHandover {
 		const cell = await log.find(sessionId);
 		const due = cell && dueMessage(cell.state);
 		if (!due) return false;
-		const text = await this.#textOf(sessionId, due);
+		const { text } = saidSchema.parse(await wholePayload(this.#options, sessionId, due.seq));
 		await log.carryOut(sessionId, (state) => handOver(state, due, text, newId()));
 		return true;
-	}
-
-	/** As it came in: one that is too long for the log's row is whole in the side table. */
-	async #textOf(sessionId: SessionId, { seq }: QueuedMessage): Promise<string> {
-		const { log, db } = this.#options;
-		const [entry] = await log.readAfter(sessionId, seq - 1, 1);
-		if (!entry || entry.seq !== seq) throw new Error(`event ${seq} is not in the log`);
-		const { payload, marks } = eventSchema.parse(JSON.parse(entry.json));
-		const body = marks ? await readBody(db, sessionId, seq) : null;
-		return saidSchema.parse(body === null ? payload : JSON.parse(body)).text;
 	}
 }

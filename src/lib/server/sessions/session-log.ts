@@ -166,8 +166,8 @@ export class SessionLog {
 							refusal = decision.error;
 							return null;
 						}
-						const { events, runnerCommands } = decision.value;
-						return { events: this.#stamp(events), runnerCommands };
+						const { events, ...rest } = decision.value;
+						return { events: this.#stamp(events), ...rest };
 					},
 					receipt
 				);
@@ -345,6 +345,7 @@ export class SessionLog {
 				updatedAt,
 				events: prepared.rows,
 				runnerCommands: drafted.runnerCommands ?? [],
+				repoRules: drafted.repoRules ?? [],
 				receipt: receipt ? receipt(next) : null
 			});
 			if (written) {

@@ -5,6 +5,7 @@
 import pLimit from 'p-limit';
 import type { WebSocket } from 'ws';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
+import type { SessionEvent } from '@agent-manager/protocol/events.ts';
 import type { PartialMessage } from '@agent-manager/protocol/delta.ts';
 import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import { RUNNER_CLOSE, type AgentOptions } from '@agent-manager/protocol/runner-frames.ts';
@@ -12,7 +13,9 @@ import type { DriverKind } from '@agent-manager/protocol/session.ts';
 import { decide } from '#lib/domain/session-decisions.ts';
 import { isLive } from '#lib/domain/session-machine.ts';
 import { dueMessage } from '#lib/domain/message-queue.ts';
+import { objectAt, textAt } from '#lib/domain/loose-json.ts';
 import { areMarks } from '#lib/domain/session-marks.ts';
+import type { SessionState } from '#lib/domain/session-state.ts';
 import type { SessionPulse } from '#lib/domain/session-pulse.ts';
 import { listSessions, listUnfinishedSessions } from '#lib/server/db/sessions.ts';
 import type { ListedSandbox, SandboxDriver } from '#lib/server/runner/sandbox/driver.ts';
@@ -21,6 +24,7 @@ import { COLLECT_MS, collectCommits } from './collect-commits.ts';
 import { GitActions } from './git-actions.ts';
 import type { IdleWatch } from './idle-watch.ts';
 import { MessageHandover } from './message-handover.ts';
+import { RuleAnswers } from './rule-answers.ts';
 import type { Reconciler } from './reconciler.ts';
 import { RunnerConnection } from './runner-connection.ts';
 import type { SessionContext } from './session-context.ts';
@@ -40,6 +44,11 @@ export interface SessionManagerOptions {
 	onCounts: (repoId: RepoId) => void;
 }
 
+const madeRepoRules = ({ source, type, payload }: SessionEvent): boolean =>
+	source === 'manager' &&
+	type === 'request.decided' &&
+	textAt(objectAt(payload, 'remember'), 'scope') === 'repo';
+
 const TIMER_MS = 5_000;
 /** Sessions whose records are written at the same time: more make each wait longer, and none come sooner. */
 const INGEST_CONCURRENCY = 4;
@@ -55,6 +64,7 @@ export class SessionManager {
 	readonly #answerWatch: AnswerWatch;
 	readonly #handover: MessageHandover;
 	readonly #gitActions: GitActions;
+	readonly #ruleAnswers: RuleAnswers;
 	readonly #onCounts: (repoId: RepoId) => void;
 	/** Drivers whose last listing failed: nothing is concluded about their sandboxes. */
 	readonly #unlisted = new Set<DriverKind>();
@@ -81,6 +91,12 @@ export class SessionManager {
 			onFailure: (sessionId, cause) =>
 				logger.warn({ err: cause, sessionId }, 'a message was not handed over')
 		});
+		this.#ruleAnswers = new RuleAnswers({
+			...{ db, log, newId },
+			workspaceRoot: context.workspaceRoot,
+			onFailure: (sessionId, cause) =>
+				logger.warn({ err: cause, sessionId }, 'rules were not looked at')
+		});
 		this.#gitActions = new GitActions({
 			context,
 			collect: (cell) => collectCommits(context, cell, reconciler.runtime(cell.id), COLLECT_MS)
@@ -96,6 +112,7 @@ export class SessionManager {
 		for (const cell of unfinished) {
 			this.#reconciler.wake(cell.id);
 			this.#handover.look(cell.id);
+			this.#ruleAnswers.look(cell.id);
 			this.#gitActions.look(cell);
 		}
 		this.#timer = setInterval(() => {
@@ -113,7 +130,7 @@ export class SessionManager {
 		for (const { connection } of this.#reconciler.runtimes()) {
 			connection?.close(RUNNER_CLOSE.goingAway, 'the app is going away');
 		}
-		await Promise.all([this.#handover.idle(), this.#gitActions.stop()]);
+		await Promise.all([this.#handover.idle(), this.#ruleAnswers.idle(), this.#gitActions.stop()]);
 		await this.#reconciler.stop();
 	}
 
@@ -148,6 +165,7 @@ export class SessionManager {
 		if (state.archivedAt !== before.archivedAt) this.#onCounts(cell.repoId);
 		this.#context.runQueue.see(cell.id, state);
 		if (dueMessage(state)) this.#handover.look(cell.id);
+		this.#lookAtRules(cell, before, events);
 		this.#gitActions.look(cell);
 		if (areMarks(events)) return;
 		const runtime = this.#reconciler.runtime(cell.id);
@@ -168,6 +186,25 @@ export class SessionManager {
 		if (redirected) this.#reconciler.breakOff(cell.id);
 		const turned = state.settling !== before.settling || state.openTurn !== before.openTurn;
 		if (redirected || turned || state.ending !== before.ending) this.#reconciler.wake(cell.id);
+	}
+
+	/** The rules of a repo have changed. */
+	async rulesChanged(repoId: RepoId): Promise<void> {
+		this.#onCounts(repoId);
+		await this.#ruleAnswers.lookAll(repoId);
+	}
+
+	#lookAtRules(
+		{ id, repoId, state }: SessionCell,
+		before: SessionState,
+		events: CommitNotice['events']
+	): void {
+		if (state.pending !== before.pending || state.rules !== before.rules)
+			this.#ruleAnswers.look(id);
+		if (!events.some(madeRepoRules)) return;
+		void this.rulesChanged(repoId).catch((cause: unknown) => {
+			this.#context.logger.warn({ err: cause, repoId }, 'rules were not looked at');
+		});
 	}
 
 	/** A runner at the door; its token has been checked. */
@@ -319,6 +356,7 @@ export class SessionManager {
 		this.#reconciler.wake(cell.id);
 		const runtime = this.#reconciler.runtime(cell.id);
 		this.#handover.look(cell.id);
+		this.#ruleAnswers.look(cell.id);
 		this.#gitActions.look(cell);
 		try {
 			const { sandbox } = runtime;

@@ -12,6 +12,7 @@ import type {
 	Decide,
 	EventsQuery,
 	Rename,
+	SessionRules,
 	StartSession
 } from '@agent-manager/protocol/requests.ts';
 import type { EventPage } from '@agent-manager/protocol/responses.ts';
@@ -174,6 +175,14 @@ export class SessionService {
 			type: 'configure',
 			commandId,
 			...change
+		}));
+	}
+
+	/** What the session may do without asking. */
+	rules(sessionId: SessionId, change: SessionRules, key?: CommandId): Answered {
+		return this.#command(sessionId, change, 'rules', key, () => ({
+			type: 'rules',
+			...storableValue(change)
 		}));
 	}
 

@@ -74,6 +74,7 @@ export const toSession = (
 	limited: state.limited,
 	steps: state.steps,
 	pending: state.pending,
+	rules: state.rules,
 	queued: state.queued,
 	wait: state.wait,
 	error: state.error ?? state.limit,

@@ -56,6 +56,10 @@ export const runClientCommand = async (
 				command.idempotencyKey
 			);
 		}
+		case 'session.rules': {
+			const { sessionId, add, remove, idempotencyKey } = command;
+			return sessions.rules(sessionId, { add, remove }, idempotencyKey);
+		}
 		case 'session.rename':
 			return sessions.rename(command.sessionId, { title: command.title }, command.idempotencyKey);
 		case 'repo.register': {
