@@ -5,6 +5,7 @@ import { expect, test, type Page } from '@playwright/test';
 import pg from 'pg';
 import type { SessionEvent } from '@agent-manager/protocol/events.ts';
 import { transcriptHash } from '../../src/lib/domain/canonical-json.ts';
+import { processesWith } from '../../bench/process-memory.ts';
 import { startEmbeddedPostgres } from '../../src/lib/server/db/embedded-postgres.ts';
 import { TestApp, until } from '../support/app.ts';
 import { ensureDockerEngine, ensureSandboxImage } from '../support/docker-engine.mjs';
@@ -169,6 +170,24 @@ for (const driver of drivers) {
 			expect(events.filter(({ type }) => type === 'sandbox.started')).toHaveLength(1);
 			expect(events.filter(({ type }) => type === 'runner.turn_started')).toHaveLength(1);
 			expect(await hashInPage(page, session.head)).toBe(transcriptHash(events));
+		});
+
+		test('asleep it takes no memory, and a message wakes it with its conversation', async () => {
+			const { body } = await app.api('GET', '/api/repos');
+			const { id } = await app.startSession(body.repos[0].id, 'Add a note and commit it.');
+			await app.sessionWhere(id, ({ waitingFor }) => waitingFor === 'input', 'the first turn');
+			expect(await processesWith(id)).not.toEqual([]);
+			expect((await app.api('POST', `/api/sessions/${id}/sleep`)).status).toBe(202);
+			await app.sessionWhere(id, ({ asleep }) => asleep, 'asleep');
+			await until(async () => (await processesWith(id)).length === 0, 'no process of it');
+			await app.api('POST', `/api/sessions/${id}/messages`, { message: 'What did you do?' });
+			await app.sessionWhere(
+				id,
+				({ turns, waitingFor }) => turns === 2 && waitingFor === 'input',
+				'the second turn'
+			);
+			const said = (await app.events(id)).filter(({ type }) => type === 'claude.assistant');
+			expect(JSON.stringify(said.at(-1))).toContain('So far in this session I');
 		});
 	});
 }
