@@ -2,10 +2,15 @@
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 
-export const axeFindings = async (page: Page, within: string): Promise<string[]> => {
+export const axeFindings = async (
+	page: Page,
+	within: string,
+	without: string[] = []
+): Promise<string[]> => {
 	const { violations } = await new AxeBuilder({ page })
 		.include(within)
 		.exclude('diffs-container')
+		.disableRules(without)
 		.analyze();
 	return violations.flatMap(({ id, help, nodes }) =>
 		nodes.map(({ target }) => `${id}: ${help} (${target.join(' ')})`)
