@@ -1,4 +1,7 @@
-/** What axe finds wrong within a part of a page, a line each. The colours of code are the syntax theme's own. */
+/**
+ * What axe finds wrong within a part of a page, a line each; the rules in `without`, which a caller has a reason to
+ * break, are left out. The colours of code are the syntax theme's own.
+ */
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 
