@@ -26,7 +26,8 @@ const agent: AgentOptions = {
 	effort: null,
 	permissionMode: 'full',
 	systemPromptAppend: '',
-	conversationId: randomUUID()
+	conversationId: randomUUID(),
+	fork: null
 };
 
 let database: TestDatabase;

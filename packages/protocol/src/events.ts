@@ -53,7 +53,9 @@ export const managerEventSchemas = {
 		permissionMode: permissionModeSchema,
 		effort: effortSchema.nullable().optional(),
 		/** The orchestrator that started it. */
-		startedBy: z.string().optional()
+		startedBy: z.string().optional(),
+		/** The session that it is a fork of, and the event at which the turn ended that it goes on from. */
+		forkedFrom: z.object({ sessionId: z.string(), seq: seqSchema }).optional()
 	}),
 	/** A start was asked for: the first one, a retry, a resume or a wake-up. */
 	'session.start_requested': z.object({
@@ -75,8 +77,11 @@ export const managerEventSchemas = {
 	'worktree.created': z.object({ baseCommit: z.string(), baseAgeSeconds: z.number().nullable() }),
 	/** The worktree was gone: a new checkout of the branch, from the last commit that had come in. */
 	'worktree.restored': z.object({ commit: z.string() }),
-	/** The session folder was gone, and the agent's memory of the session with it. */
-	'conversation.lost': z.object({}),
+	/**
+	 * The session folder was gone, and the agent's memory of the session with it; of a fork: the other
+	 * session's was, or could not be read, for the reason that is said.
+	 */
+	'conversation.lost': z.object({ forkProblem: z.string().optional() }),
 	'sandbox.started': z.object({
 		driver: driverKindSchema,
 		epoch: z.int(),

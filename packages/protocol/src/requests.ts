@@ -50,6 +50,17 @@ export const startSessionSchema = z.strictObject({
 });
 export type StartSession = z.infer<typeof startSessionSchema>;
 
+/** `POST /api/sessions/{id}/fork`: a new session on a branch of its own, from what was when a turn had ended. */
+export const forkSchema = z.strictObject({
+	/** The newest turn that had ended by this event is the last one that the fork knows of. */
+	atSeq: seqSchema,
+	/** The fork's first prompt. */
+	message: promptSchema,
+	/** The branch will be `agent/<branchSuffix>`. Default: a slug of the prompt with a short id. */
+	branchSuffix: z.string().min(1).max(200).optional()
+});
+export type Fork = z.infer<typeof forkSchema>;
+
 /** A title is at most this many UTF-16 code units. */
 export const TITLE_MAX_LENGTH = 200;
 

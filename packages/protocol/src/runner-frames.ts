@@ -29,9 +29,17 @@ export const agentOptionsSchema = z.object({
 	/** Appended to Claude Code's own system prompt: base, role and the session's instructions. */
 	systemPromptAppend: z.string(),
 	/** Conversation to go on with, as the SDK names it. The first start creates it under this id. */
-	conversationId: z.uuid()
+	conversationId: z.uuid(),
+	/** The conversation begins as a copy of another session's, up to the newest of these messages that it has. */
+	fork: z
+		.object({ conversationId: z.uuid(), messageIds: z.array(z.string()) })
+		.nullable()
+		.default(null)
 });
 export type AgentOptions = z.infer<typeof agentOptionsSchema>;
+
+/** In the session folder of a fork: the other session's conversation, as the manager leaves it. */
+export const FORKED_CONVERSATION_FILE = 'forked-conversation.jsonl';
 
 /** What the manager tells a runner to do. `message` and `decide` are durable until acknowledged. */
 export const runnerCommandSchema = z.discriminatedUnion('type', [

@@ -20,6 +20,7 @@ import { systemPromptAppend } from './agent-options.ts';
 import { currentConversation, findConversation, hasMessages } from './conversation.ts';
 import { SDK_MODE } from './configuration.ts';
 import type { RunnerEnvironment } from './environment.ts';
+import { beginFork, type ForkStart } from './fork-conversation.ts';
 import { createInputQueue, type InputQueue } from './input-queue.ts';
 
 /** How the process ended; `exitCode` is null when a signal ended it or it never ran. */
@@ -146,6 +147,12 @@ const chooseConversation = async (
 	return { conversationId, resumed: false };
 };
 
+const chooseFork = async (
+	env: RunnerEnvironment,
+	{ fork }: AgentOptions
+): Promise<ForkStart | null> =>
+	fork && beginFork(env.sessionFolder, configFolder(env.sessionFolder), env.worktree, fork);
+
 /** Starts the process at once; it waits for its first message. */
 export const startAgentProcess = async (
 	env: RunnerEnvironment,
@@ -157,6 +164,7 @@ export const startAgentProcess = async (
 	mkdirSync(configFolder(env.sessionFolder), { recursive: true, mode: 0o700 });
 	const conversation = await chooseConversation(env, agent);
 	const { conversationId, resumed } = conversation;
+	const fork = resumed ? null : await chooseFork(env, agent);
 	const input = createInputQueue<SDKUserMessage>();
 	const tail = createLineTail();
 	let child: ChildProcess | null = null;
@@ -178,7 +186,7 @@ export const startAgentProcess = async (
 		prompt: input,
 		options: {
 			...sdkOptions(env, agent, relayPort),
-			...(resumed ? { resume: conversationId } : { sessionId: conversationId }),
+			...(resumed ? { resume: conversationId } : { sessionId: conversationId, ...fork }),
 			canUseTool,
 			spawnClaudeCodeProcess: spawnClaude
 		}

@@ -27,7 +27,7 @@ export const findConversation = (configFolder: string, conversationId: string): 
 
 const entrySchema = z.looseObject({ type: z.string(), uuid: z.string().optional() });
 
-const parseEntry = (line: string): z.infer<typeof entrySchema> | null => {
+export const parseEntry = (line: string): z.infer<typeof entrySchema> | null => {
 	try {
 		return entrySchema.safeParse(JSON.parse(line)).data ?? null;
 	} catch {

@@ -49,6 +49,7 @@ export class RunnerProcess {
 			permissionMode: 'full',
 			systemPromptAppend: 'Be brief.',
 			conversationId: randomUUID(),
+			fork: null,
 			...options
 		};
 		mkdirSync(this.sessionFolder);

@@ -23,6 +23,8 @@ export interface UserBlock extends BlockBase {
 	from: 'person' | 'orchestrator' | 'manager';
 	/** The orchestrator that sent it. */
 	fromSession?: string;
+	/** The event with which the agent began; null until then. It stands in the transcript there. */
+	begunSeq: number | null;
 	/** `queued`: the agent has not begun with it. `unknown`: nobody can tell whether it arrived. */
 	delivery: 'queued' | 'delivered' | 'unknown';
 }
@@ -98,6 +100,12 @@ export interface ToolBlock extends BlockBase {
 	hidden: boolean;
 }
 
+/** Small calls in a row, of the same agent. */
+export interface GroupBlock extends BlockBase {
+	kind: 'group';
+	children: ToolBlock[];
+}
+
 export type RequestOutcome = 'pending' | 'allowed' | 'denied' | 'withdrawn';
 
 export interface RequestBlock extends BlockBase {
@@ -154,6 +162,8 @@ export interface NoticeBlock extends BlockBase {
 export interface DividerBlock extends BlockBase {
 	kind: 'divider';
 	text: string;
+	/** A page of the app that it speaks of. */
+	href: string | null;
 }
 
 export interface RetryBlock extends BlockBase {
@@ -195,6 +205,7 @@ export type Block =
 	| TextBlock
 	| ThinkingBlock
 	| ToolBlock
+	| GroupBlock
 	| RequestBlock
 	| TurnBlock
 	| NoticeBlock

@@ -98,9 +98,12 @@ const foldConfigured: Fold<'session.configured'> = (state, payload, event) => {
 };
 
 const folds: { [T in ManagerEventType]: Fold<T> | null } = {
-	'session.created': (state) => {
+	'session.created': (state, { forkedFrom }, event) => {
 		// The log's beginning: what was spent before it is known.
 		state.totalCostUsd ??= 0;
+		if (!forkedFrom) return;
+		const { sessionId, seq } = forkedFrom;
+		addDivider(state, event, 'Forked from an earlier turn', `/sessions/${sessionId}?at=${seq}`);
 	},
 	'session.start_requested': (state, { reason }, event) => {
 		closeTurn(state, event, 'unknown');
@@ -118,11 +121,18 @@ const folds: { [T in ManagerEventType]: Fold<T> | null } = {
 			title: `The worktree was lost and made anew from commit ${cleanLine(commit, 12)}`,
 			hint: 'Changes that were not committed, and commits that had not come in yet, are lost.'
 		}),
-	'conversation.lost': (state, _payload, event) =>
+	'conversation.lost': (state, { forkProblem }, event) =>
 		addNotice(state, event, {
 			tone: 'warning',
-			title: 'The session folder was lost: the agent begins a new conversation',
-			hint: 'It does not know what was said before. This page and the branch are kept.'
+			title:
+				forkProblem === undefined
+					? 'The session folder was lost: the agent begins a new conversation'
+					: 'Context was lost: the fork begins a new conversation',
+			detail: forkProblem ?? null,
+			hint:
+				forkProblem === undefined
+					? 'It does not know what was said before. This page and the branch are kept.'
+					: 'The agent has the files, but does not know what was said in the other session.'
 		}),
 	'sandbox.started': null,
 	// Why it ended is said once, by the failure that follows.

@@ -26,6 +26,7 @@ export const queueMessage = (
 			text: cleanText(text),
 			from,
 			...(fromSession === undefined ? {} : { fromSession }),
+			begunSeq: null,
 			delivery: 'queued'
 		}
 	];
@@ -66,5 +67,5 @@ export const deliverMessage = (
 	const message = state.queued.find((queued) => queued.key === key);
 	if (!message) return;
 	state.queued = state.queued.filter((queued) => queued !== message);
-	addBlock(state, { ...message, delivery }, null);
+	addBlock(state, { ...message, begunSeq: state.head, delivery }, null);
 };

@@ -79,6 +79,7 @@ export const emptyTranscript = (carry: TranscriptCarry | null = null): Transcrip
 		kind: 'user',
 		key: messageKey(message.commandId),
 		...message,
+		begunSeq: null,
 		delivery: 'queued'
 	})),
 	storedCounts: new Map(),

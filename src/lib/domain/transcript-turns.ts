@@ -44,10 +44,15 @@ export const addNotice = (
 	);
 };
 
-export const addDivider = (state: TranscriptState, event: SessionEvent, text: string): void =>
+export const addDivider = (
+	state: TranscriptState,
+	event: SessionEvent,
+	text: string,
+	href: string | null = null
+): void =>
 	addBlock(
 		state,
-		{ kind: 'divider', key: eventKey(event), seq: event.seq, ts: event.ts, text },
+		{ kind: 'divider', key: eventKey(event), seq: event.seq, ts: event.ts, text, href },
 		null
 	);
 

@@ -126,10 +126,17 @@ export class SessionController {
 			return;
 		}
 		// The window may have moved while the page was on its way.
-		if (this.events[0]?.seq === first && page.value.events.at(-1)?.seq === first - 1) {
-			this.events = [...page.value.events, ...this.events];
-			this.carry = page.value.carry;
-		}
+		if (this.events[0]?.seq === first) this.join(page.value.events, page.value.carry);
+	}
+
+	/** Takes in events that go on into the window; false when something is missing between. */
+	join(older: SessionEvent[], carry: TranscriptCarry | null): boolean {
+		const first = this.events[0]?.seq ?? 0;
+		const before = older.filter(({ seq }) => seq < first);
+		if (before.length === 0 || before.at(-1)?.seq !== first - 1) return false;
+		this.events = [...before, ...this.events];
+		this.carry = carry;
+		return true;
 	}
 
 	/** The event with this number, from the window or the API; null when it can't be had. */

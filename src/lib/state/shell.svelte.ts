@@ -18,10 +18,17 @@ export interface KeyboardRows {
 	clear: () => void;
 }
 
+/** What keys do in a transcript. */
+export interface TranscriptKeys {
+	find: () => void;
+	jump: (kind: 'prompt' | 'error', by: 1 | -1) => void;
+}
+
 export class Shell {
 	rows: KeyboardRows | null = null;
 	/** On a session's page. */
 	toggleChanges: (() => void) | null = null;
+	transcript: TranscriptKeys | null = null;
 	/** Wide screens: the sidebar takes no room. */
 	sidebarHidden = $state(localStorage.getItem(SIDEBAR_KEY) === 'hidden');
 	/** Narrow screens: the sidebar lies over the page. */

@@ -6,6 +6,7 @@ const press = (key: string, over: object = {}) => ({
 	ctrlKey: false,
 	metaKey: false,
 	altKey: false,
+	shiftKey: false,
 	typing: false,
 	atMs: 0,
 	...over
@@ -24,6 +25,14 @@ describe('ShortcutReader', () => {
 		expect(reader.read(press('n', { ctrlKey: true }))).toBeNull();
 		expect(reader.read(press('n', { altKey: true }))).toBeNull();
 		expect(reader.read(press('n'))).toBe('new-session');
+	});
+
+	it('tells a letter from the same with Shift', () => {
+		const reader = new ShortcutReader();
+		expect(reader.read(press('p'))).toBe('previous-prompt');
+		expect(reader.read(press('P', { shiftKey: true }))).toBe('next-prompt');
+		expect(reader.read(press('?', { shiftKey: true }))).toBe('shortcuts');
+		expect(reader.read(press('f', { ctrlKey: true, shiftKey: true }))).toBeNull();
 	});
 
 	it('reads two keys in a row, for a second', () => {

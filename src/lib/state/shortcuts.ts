@@ -13,7 +13,12 @@ export type ShortcutAction =
 	| 'focus-input'
 	| 'select-row'
 	| 'toggle-sidebar'
-	| 'toggle-changes';
+	| 'toggle-changes'
+	| 'find'
+	| 'previous-prompt'
+	| 'next-prompt'
+	| 'previous-error'
+	| 'next-error';
 
 export const isMac = (): boolean => /Mac|iPhone|iPad/.test(navigator.userAgent);
 
@@ -31,11 +36,19 @@ export const SHORTCUTS: { action: ShortcutAction; keys: string; text: string }[]
 	{ action: 'focus-input', keys: '/', text: 'Write: jump to the page’s text box' },
 	{ action: 'toggle-sidebar', keys: '[', text: 'Show or hide the sidebar' },
 	{ action: 'toggle-changes', keys: 'c', text: 'Show or hide what the session has changed' },
+	{ action: 'find', keys: 'mod f', text: 'Find in the session; once more: the browser’s own' },
+	{ action: 'previous-prompt', keys: 'p', text: 'Previous prompt in the transcript' },
+	{ action: 'next-prompt', keys: 'shift p', text: 'Next prompt' },
+	{ action: 'previous-error', keys: 'e', text: 'Previous error in the transcript' },
+	{ action: 'next-error', keys: 'shift e', text: 'Next error' },
 	{ action: 'shortcuts', keys: '?', text: 'This sheet' }
 ];
 
 export const keysText = (keys: string): string =>
-	keys.replace('mod', isMac() ? '⌘' : 'Ctrl').replace(/\b[a-z]\b/g, (key) => key.toUpperCase());
+	keys
+		.replace('mod', isMac() ? '⌘' : 'Ctrl')
+		.replace('shift', 'Shift')
+		.replace(/\b[a-z]\b/g, (key) => key.toUpperCase());
 
 const CHORD_MS = 1000;
 
@@ -44,6 +57,7 @@ interface KeyPress {
 	ctrlKey: boolean;
 	metaKey: boolean;
 	altKey: boolean;
+	shiftKey: boolean;
 	/** True while the focus is where keys write text. */
 	typing: boolean;
 	atMs: number;
@@ -55,7 +69,8 @@ export class ShortcutReader {
 
 	read(press: KeyPress): ShortcutAction | null {
 		const mod = press.ctrlKey || press.metaKey;
-		if (mod) return press.key.toLowerCase() === 'k' && !press.altKey ? 'palette' : null;
+		if (mod)
+			return press.altKey || press.shiftKey ? null : this.#find(`mod ${press.key.toLowerCase()}`);
 		if (press.typing || press.altKey) return null;
 		const prefix = this.#prefix;
 		this.#prefix = null;
@@ -66,7 +81,8 @@ export class ShortcutReader {
 			this.#prefix = { key: 'g', atMs: press.atMs };
 			return null;
 		}
-		return this.#find(press.key);
+		const isUpper = press.shiftKey && /^[A-Z]$/.test(press.key);
+		return this.#find(isUpper ? `shift ${press.key.toLowerCase()}` : press.key);
 	}
 
 	#find(keys: string): ShortcutAction | null {

@@ -10,6 +10,8 @@ import type { TranscriptCarry } from '@agent-manager/protocol/transcript-carry.t
 import { EMPTY_TRANSCRIPT_HASH, extendTranscriptHash } from '#lib/domain/canonical-json.ts';
 import { activityOf } from '#lib/domain/transcript-activity.ts';
 import type { Activity, Block, Todo } from '#lib/domain/transcript-blocks.ts';
+import { groupRuns } from '#lib/domain/transcript-groups.ts';
+import { keyOfEvent } from '#lib/domain/transcript-place.ts';
 import { unstoredPartials, withLiveBlocks } from '#lib/domain/transcript-partials.ts';
 import { blocksOf, emptyTranscript } from '#lib/domain/transcript-state.ts';
 import { foldEvents, foldInto } from '#lib/domain/transcript.ts';
@@ -48,6 +50,8 @@ export class TranscriptController {
 	hashed = $state.raw<HashedWindow | null>(null);
 	/** How often the window's old end moved: a list keeps its place by its new end then. */
 	startChanges = $state(0);
+	/** How often another window took the place of the one before: a list begins anew then. */
+	resets = $state(0);
 
 	readonly #opened = new SvelteSet<string>();
 	readonly #closed = new SvelteSet<string>();
@@ -73,6 +77,7 @@ export class TranscriptController {
 		carry: TranscriptCarry | null = null
 	): void {
 		this.#carry = carry;
+		if (this.#events.length > 0) this.resets += 1;
 		this.#fold(events);
 		this.#partials = partials;
 		this.#publish();
@@ -137,6 +142,20 @@ export class TranscriptController {
 		this.#publish();
 	}
 
+	/** An event of the window. */
+	eventAt(seq: number): SessionEvent | null {
+		const event = this.#events[seq - (this.#events[0]?.seq ?? 0)];
+		return event?.seq === seq ? event : null;
+	}
+
+	/** What a block was made of, as far as the window has it. */
+	eventsOf(block: Block): SessionEvent[] {
+		const parts = block.kind === 'group' ? block.children : [block];
+		return this.#events.filter((event) =>
+			parts.some(({ seq, key }) => event.seq === seq || keyOfEvent(event) === key)
+		);
+	}
+
 	/** Whether a card is open: as the person left it, else as its kind begins. */
 	isOpen(key: string, initially: boolean): boolean {
 		return initially ? !this.#closed.has(key) : this.#opened.has(key);
@@ -167,7 +186,7 @@ export class TranscriptController {
 
 	#publish(): void {
 		const state = this.#state;
-		this.#stored ??= blocksOf(state);
+		this.#stored ??= groupRuns(blocksOf(state));
 		const partials = unstoredPartials(state, this.#partials);
 		this.blocks = withLiveBlocks(this.#stored, partials, this.#showsQueued ? state.queued : []);
 		this.todos = state.todos;

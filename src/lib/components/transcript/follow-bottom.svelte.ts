@@ -13,6 +13,10 @@ const SCROLL_KEYS = new Set(['ArrowUp', 'ArrowDown', 'PageUp', 'PageDown', 'Home
 
 export class FollowBottom {
 	following = $state(true);
+	/** False while the list ends before the log does: its end is none to follow. */
+	hasTail = true;
+	/** Told of each gesture. */
+	onGesture: () => void = () => undefined;
 	#scroller: HTMLElement | null = null;
 	#gestureAt = -Infinity;
 	#touching = false;
@@ -25,6 +29,7 @@ export class FollowBottom {
 		this.#scroller = scroller;
 		const gesture = (): void => {
 			this.#gestureAt = performance.now();
+			this.onGesture();
 		};
 		const touch = (): void => {
 			this.#touching = true;
@@ -40,7 +45,7 @@ export class FollowBottom {
 		const wheel = (event: WheelEvent): void => {
 			gesture();
 			// Left at once: content that grows before the scroll event must not pull back.
-			if (event.deltaY < 0 && scroller.scrollTop > 0) this.#leave();
+			if (event.deltaY < 0 && scroller.scrollTop > 0) this.leave();
 		};
 		const drag = (event: PointerEvent): void => {
 			if (event.buttons > 0) gesture();
@@ -65,6 +70,13 @@ export class FollowBottom {
 			scroller.removeEventListener('scroll', scrolled);
 			this.#scroller = null;
 		};
+	}
+
+	/** Stays where it is, whatever comes. */
+	leave(): void {
+		if (!this.following) return;
+		this.#leftAt = this.#lastKey;
+		this.following = false;
 	}
 
 	/** Goes to the end and follows it again. */
@@ -95,12 +107,6 @@ export class FollowBottom {
 		return 0;
 	}
 
-	#leave(): void {
-		if (!this.following) return;
-		this.#leftAt = this.#lastKey;
-		this.following = false;
-	}
-
 	#stick(): void {
 		const scroller = this.#scroller;
 		if (!scroller || !this.following || this.#touching) return;
@@ -111,11 +117,11 @@ export class FollowBottom {
 		const scroller = this.#scroller;
 		if (!scroller) return;
 		const rest = scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop;
-		if (rest <= NEAR) {
+		if (rest <= NEAR && this.hasTail) {
 			this.following = true;
 			this.#leftAt = null;
 		} else if (this.#touching || performance.now() - this.#gestureAt < GESTURE_MS) {
-			this.#leave();
+			this.leave();
 		} else {
 			this.#stick();
 		}

@@ -3,7 +3,10 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { render } from 'vitest-browser-svelte';
 import type { PartialMessage } from '@agent-manager/protocol/delta.ts';
+import { FindController } from '#lib/state/find-controller.svelte.ts';
+import { ReadingWindow } from '#lib/state/reading-window.svelte.ts';
 import { TranscriptController } from '#lib/state/transcript-controller.svelte.ts';
+import { TranscriptNavigator } from '#lib/state/transcript-navigator.svelte.ts';
 import { sampleSession } from '../../../../tests/support/sample-session.ts';
 import { LogWriter, writeStory } from '../../../../tests/support/transcript-events.ts';
 import Transcript from './transcript.svelte';
@@ -24,7 +27,13 @@ beforeEach(() => {
 
 const show = async (hasOlder = false) => {
 	const session = sampleSession({ status: 'running', waitingFor: null });
-	const rendered = await render(Transcript, { transcript, session, hasOlder, loadOlder });
+	const live = { id: session.id, events: [], carry: null, hasOlder, loadOlder, join: () => false };
+	const rendered = await render(Transcript, {
+		transcript,
+		session,
+		reading: new TranscriptNavigator(new ReadingWindow(live), session.id),
+		find: new FindController(session.id)
+	});
 	await frames();
 	return rendered;
 };

@@ -32,6 +32,7 @@ import {
 import {
 	configureSchema,
 	decideSchema,
+	forkSchema,
 	githubQuerySchema,
 	IDEMPOTENCY_HEADER,
 	registerRepoSchema,
@@ -53,6 +54,11 @@ import {
 	sessionDetailSchema,
 	sessionListSchema
 } from '@agent-manager/protocol/responses.ts';
+import {
+	landmarksAnswerSchema,
+	searchAnswerSchema,
+	searchQuerySchema
+} from '@agent-manager/protocol/transcript-places.ts';
 import { usageQuerySchema, usageSchema } from '@agent-manager/protocol/usage.ts';
 import { jsonObjectSchema } from '@agent-manager/protocol/json.ts';
 import { ERROR_TABLE } from '#lib/domain/errors.ts';
@@ -266,6 +272,41 @@ export const OPERATIONS: Record<string, Partial<Record<Method, Operation>>> = {
 			},
 			status: 200,
 			answer: eventPageSchema
+		}
+	},
+	'/api/sessions/{id}/fork': {
+		post: {
+			...command(
+				'Start a session that goes on from what this one was when a turn had ended: conversation, commits, a branch of its own.',
+				forkSchema
+			),
+			status: 201
+		}
+	},
+	'/api/sessions/{id}/search': {
+		get: {
+			summary:
+				'Events whose words hold a text, from the newest back. A long log takes several calls: go on before searchedTo until that is 1.',
+			query: {
+				q: {
+					description: 'What is looked for; case does not count.',
+					schema: z.toJSONSchema(searchQuerySchema.shape.q, { io: 'input' })
+				},
+				before: { description: 'Only events before this seq.', schema: whole },
+				limit: {
+					description: 'At most so many hits.',
+					schema: { type: 'integer', minimum: 1, maximum: 500, default: 100 }
+				}
+			},
+			status: 200,
+			answer: searchAnswerSchema
+		}
+	},
+	'/api/sessions/{id}/landmarks': {
+		get: {
+			summary: 'Where prompts and errors are in the transcript, in order.',
+			status: 200,
+			answer: landmarksAnswerSchema
 		}
 	},
 	'/api/sessions/{id}/pull': {

@@ -28,6 +28,7 @@ import type { PermissionMode, Role, SessionStatus } from '@agent-manager/protoco
 import type { RunnerCommand } from '@agent-manager/protocol/runner-frames.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { JsonObject } from '@agent-manager/protocol/json.ts';
+import type { ForkPoint } from '#lib/domain/fork-point.ts';
 import type { SessionState } from '#lib/domain/session-state.ts';
 
 const moment = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' });
@@ -81,6 +82,8 @@ export const sessions = pgTable(
 		startedBy: uuid('started_by'),
 		/** Set when it begins from another session's branch, which is `base_branch` then. */
 		baseSessionId: uuid('base_session_id'),
+		/** Set when it is a fork: what it goes on from. */
+		fork: jsonb('fork').$type<ForkPoint>(),
 		title: text('title').notNull(),
 		goalPrompt: text('goal_prompt').notNull(),
 		additionalInstructions: text('additional_instructions'),
@@ -122,6 +125,9 @@ export const sessions = pgTable(
 /** Events at which turns begin and end, and what waits between them: few, whatever the log's length. */
 export const isBoundary = sql`(type in ('session.created', 'session.start_requested', 'session.idled', 'session.stopped', 'session.finished', 'session.failed', 'message.accepted', 'interrupt.requested', 'runner.turn_started', 'runner.turn_ended', 'runner.command_unknown_outcome') or type like 'claude.result%')`;
 
+/** What a reader looks for as an error: a session or turn that failed, a call that did. */
+export const isFailure = sql`(type = 'session.failed' or (type like 'claude.result%' and payload->>'is_error' = 'true') or (type = 'claude.user' and payload @? '$.message.content[*] ? (@.is_error == true)'))`;
+
 export const events = pgTable(
 	'events',
 	{
@@ -140,7 +146,8 @@ export const events = pgTable(
 	(table) => [
 		primaryKey({ columns: [table.sessionId, table.seq] }),
 		unique('events_n').on(table.sessionId, table.n),
-		index('events_boundaries').on(table.sessionId, table.seq).where(isBoundary)
+		index('events_boundaries').on(table.sessionId, table.seq).where(isBoundary),
+		index('events_failures').on(table.sessionId, table.seq).where(isFailure)
 	]
 );
 

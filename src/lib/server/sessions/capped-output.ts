@@ -9,6 +9,27 @@ export interface CappedOutput {
 	text: () => string;
 }
 
+/** Passes bytes on up to a limit; `full` is aborted when there are more. */
+export const cappedStream = (
+	target: Writable,
+	maxBytes: number
+): Pick<CappedOutput, 'stream' | 'full'> => {
+	const full = new AbortController();
+	let bytes = 0;
+	const stream = new Writable({
+		write(chunk: Buffer, _encoding, done) {
+			bytes += chunk.length;
+			if (bytes > maxBytes) full.abort();
+			if (bytes > maxBytes || target.write(chunk)) done();
+			else target.once('drain', done);
+		},
+		final(done) {
+			target.end(done);
+		}
+	});
+	return { stream, full: full.signal };
+};
+
 export const cappedOutput = (maxBytes: number): CappedOutput => {
 	const chunks: Buffer[] = [];
 	const full = new AbortController();

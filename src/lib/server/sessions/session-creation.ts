@@ -8,6 +8,7 @@ import type { ManagerEventPayload, SessionEvent } from '@agent-manager/protocol/
 import { checkBranchSuffix, isBranchName, slugBranch } from '#lib/domain/branch-name.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import { fail, ok, type Result } from '#lib/domain/result.ts';
+import type { ForkPoint } from '#lib/domain/fork-point.ts';
 import { evolve } from '#lib/domain/session-machine.ts';
 import { initialSessionState } from '#lib/domain/session-state.ts';
 import type { ManagerEvent } from '#lib/domain/session-decisions.ts';
@@ -66,6 +67,12 @@ export interface StartedBy {
 	refusal: () => Promise<WireError | null>;
 }
 
+/** What a fork has of the session that it is one of. */
+export interface ForkSource {
+	point: ForkPoint;
+	base: Base;
+}
+
 interface Base {
 	baseBranch: string;
 	baseSessionId: SessionId | null;
@@ -79,9 +86,13 @@ interface Draft {
 const firstFacts = (
 	created: ManagerEventPayload<'session.created'>,
 	message: { commandId: string; text: string },
-	by: StartedBy | undefined
+	by: StartedBy | undefined,
+	fork: ForkSource | undefined
 ): ManagerEvent[] => {
-	const starter = by ? { startedBy: by.sessionId } : {};
+	const starter = {
+		...(by ? { startedBy: by.sessionId } : {}),
+		...(fork ? { forkedFrom: { sessionId: fork.point.sessionId, seq: fork.point.seq } } : {})
+	};
 	const sender = by
 		? { from: 'orchestrator' as const, fromSession: by.sessionId }
 		: { from: 'person' as const };
@@ -104,20 +115,22 @@ export class SessionCreation {
 		repoId: RepoId,
 		request: StartSession,
 		command: CommandRequest,
-		by?: StartedBy
+		by?: StartedBy,
+		fork?: ForkSource
 	): Promise<Result<JsonObject, WireError>> {
-		return this.#inTurn(() => this.#createOnce(repoId, request, command, by));
+		return this.#inTurn(() => this.#createOnce(repoId, request, command, by, fork));
 	}
 
 	async #createOnce(
 		repoId: RepoId,
 		request: StartSession,
 		command: CommandRequest,
-		by: StartedBy | undefined
+		by: StartedBy | undefined,
+		fork: ForkSource | undefined
 	): Promise<Result<JsonObject, WireError>> {
 		const known = await this.#knownAnswer(command);
 		if (known) return known;
-		const created = await this.#createNew(repoId, request, command, by);
+		const created = await this.#createNew(repoId, request, command, by, fork);
 		// The same request may have come twice at once: then the other one is what it was refused for.
 		return created.ok ? created : ((await this.#knownAnswer(command)) ?? created);
 	}
@@ -139,15 +152,16 @@ export class SessionCreation {
 		repoId: RepoId,
 		request: StartSession,
 		command: CommandRequest,
-		by: StartedBy | undefined
+		by: StartedBy | undefined,
+		fork: ForkSource | undefined
 	): Promise<Result<JsonObject, WireError>> {
 		const repo = await this.#options.findRepo(repoId);
 		if (!repo) return fail(wireError('repo_not_found', 'There is no repo with this id.'));
 		const refusal = await by?.refusal();
 		if (refusal) return fail(refusal);
-		const checked = await this.#check(repo, request, by);
+		const checked = fork ? ok(fork.base) : await this.#check(repo, request, by);
 		if (!checked.ok) return checked;
-		const draft = this.#draft(repo, request, checked.value, by);
+		const draft = this.#draft(repo, request, checked.value, by, fork);
 		if (!draft.ok) return draft;
 		if (!(await this.#options.isBranchFree(repo, draft.value.row.branchName))) {
 			return fail(this.#branchExists(draft.value.row.branchName));
@@ -201,7 +215,8 @@ export class SessionCreation {
 		repo: RepoRow,
 		request: StartSession,
 		{ baseBranch, baseSessionId }: Base,
-		by: StartedBy | undefined
+		by: StartedBy | undefined,
+		fork: ForkSource | undefined
 	): Result<Draft, WireError> {
 		const id = this.#options.newId();
 		const shortId = id.replaceAll('-', '').slice(-6);
@@ -214,7 +229,7 @@ export class SessionCreation {
 		const { role, goalPrompt, permissionMode, effort = null } = request;
 		const created = { role, branchName, baseBranch, goalPrompt, model, permissionMode, effort };
 		const message = { commandId: this.#options.newId(), text: goalPrompt };
-		const facts = firstFacts(created, message, by);
+		const facts = firstFacts(created, message, by, fork);
 		const events = facts.map((fact, index): SessionEvent => ({
 			seq: index + 1,
 			ts: now.toISOString(),
@@ -227,6 +242,7 @@ export class SessionCreation {
 			role,
 			startedBy: by?.sessionId ?? null,
 			baseSessionId,
+			fork: fork?.point ?? null,
 			title: titleOf(goalPrompt),
 			goalPrompt,
 			additionalInstructions: request.additionalInstructions ?? null,

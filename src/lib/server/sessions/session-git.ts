@@ -235,6 +235,32 @@ export class SessionGit {
 		return ok({ exitCode, output: output.text(), stderr, isCut: false });
 	}
 
+	/** What a program says over another session's folder, in a throw-away sandbox that sees nothing else. */
+	printFolder(
+		repo: RepoRow,
+		{ state }: SessionCell,
+		{ folder, session, argv }: { folder: string; session: SessionId; argv: readonly string[] },
+		stdout: Writable,
+		signal: AbortSignal
+	): Promise<Result<{ exitCode: number; stderr: string }, WireError>> {
+		const spec: RunOnceSpec = {
+			labels: { instance: this.#options.instance, session, epoch: 1 },
+			worktreePath: folder,
+			mirrorObjectsPath: this.mirrorObjects(repo)
+		};
+		return this.#runOnce(state.driver, spec, argv, stdout, signal);
+	}
+
+	/** The branch of a fork begins at another session's commit; false when the mirror has lost that. */
+	beginBranchAt(
+		repo: RepoRow,
+		{ row }: SessionCell,
+		commit: string
+	): Promise<Result<boolean, WireError>> {
+		const ref = `refs/heads/${row.branchName}`;
+		return restoreSessionRef(this.#options.git, this.mirror(repo), ref, commit);
+	}
+
 	/** Fast-forward, or over the one commit that `overwrite` names. */
 	async push(
 		repo: RepoRow,

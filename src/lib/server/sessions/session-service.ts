@@ -11,6 +11,7 @@ import type {
 	Configure,
 	Decide,
 	EventsQuery,
+	Fork,
 	Rename,
 	SessionRules,
 	StartSession
@@ -39,8 +40,10 @@ import { readBefore } from '#lib/server/db/transcript-boundaries.ts';
 import { exportEvents } from './event-export.ts';
 import { toCell, type SessionCell } from './session-view.ts';
 import type { SessionChanges } from './session-changes.ts';
+import { forkSource, forkStart } from './session-fork.ts';
 import type { SessionCreation, StartedBy } from './session-creation.ts';
 import type { CommandRequest, SessionLog } from './session-log.ts';
+import { TranscriptPlaces } from './transcript-places.ts';
 
 /** How many of the newest events a session is opened with. */
 export const OPENING_EVENTS = 200;
@@ -81,10 +84,13 @@ const isTooDeep = (value: unknown, depth = 0): boolean =>
 export class SessionService {
 	/** What a session has changed: lists and diffs. */
 	readonly changes: SessionChanges;
+	/** Where in a transcript something is. */
+	readonly places: TranscriptPlaces;
 	readonly #options: SessionServiceOptions;
 
 	constructor(options: SessionServiceOptions) {
 		this.changes = options.changes;
+		this.places = new TranscriptPlaces(options.db, options.log);
 		this.#options = options;
 	}
 
@@ -98,6 +104,20 @@ export class SessionService {
 			)
 		};
 		return this.#options.creation.create(repoId, storableValue(request), command, by);
+	}
+
+	/** A new session that goes on from what this one was when a turn had ended. */
+	async fork(sessionId: SessionId, request: Fork, key?: CommandId): Answered {
+		const cell = await this.#options.log.find(sessionId);
+		if (!cell) return notFound();
+		const source = await forkSource(this.#options.db, cell, request.atSeq);
+		if (!source.ok) return source;
+		const command = {
+			id: key ?? this.#newKey(),
+			requestHash: hashRequest(`fork ${sessionId}`, request)
+		};
+		const start = storableValue(forkStart(cell, request));
+		return this.#options.creation.create(cell.repoId, start, command, undefined, source.value);
 	}
 
 	/** `fromSession`: the orchestrator that says it. */

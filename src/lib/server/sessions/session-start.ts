@@ -6,6 +6,7 @@ import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { AgentOptions } from '@agent-manager/protocol/runner-frames.ts';
+import type { ForkPoint } from '#lib/domain/fork-point.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import { fail, ok, type Result } from '#lib/domain/result.ts';
 import { isLive } from '#lib/domain/session-machine.ts';
@@ -16,6 +17,7 @@ import { replaceFile } from './replace-file.ts';
 import type { SessionContext } from './session-context.ts';
 import { sessionPaths, type SessionPaths } from './session-paths.ts';
 import { composeSystemPrompt } from './session-prompts.ts';
+import { copyConversation, isLost } from './session-fork.ts';
 import type { SessionRuntime } from './session-runtime.ts';
 import { sessionToken } from './session-tokens.ts';
 import type { SessionCell } from './session-view.ts';
@@ -40,6 +42,10 @@ export const agentOptionsFor = (
 		effort: state.effort,
 		permissionMode: state.permissionMode,
 		conversationId: row.conversationId,
+		fork: row.fork && {
+			conversationId: row.fork.conversationId,
+			messageIds: row.fork.messageIds
+		},
 		systemPromptAppend: composeSystemPrompt({
 			role: row.role,
 			baseSystemPrompt: context.baseSystemPrompt,
@@ -176,6 +182,8 @@ class SessionStart {
 				return owned.ok ? this.#sessionFolder(repo) : owned;
 			});
 		}
+		const { fork } = this.#cell.row;
+		if (fork) return this.#forkFiles(repo, fork);
 		const base = await this.#steps.run('mirror', async (say) => {
 			const resolved = await this.#context.git.resolveBase(repo, this.#cell.row, this.#signal);
 			if (resolved.ok) say(...describeBase(this.#cell.row.baseBranch, resolved.value));
@@ -191,6 +199,36 @@ class SessionStart {
 				type: 'worktree.created',
 				payload: { baseCommit: base.value.commit, baseAgeSeconds: base.value.ageSeconds }
 			});
+		}
+		return made;
+	}
+
+	/** What the other session was at the end of the turn: its conversation first, for a worktree counts as all done. */
+	async #forkFiles(repo: RepoRow, fork: ForkPoint): Promise<Result<void, WireError>> {
+		this.#steps.skip('mirror');
+		const { commit, baseCommit } = fork;
+		const made = await this.#steps.run('worktree', async (say) => {
+			say(`The fork begins at ${commit.slice(0, 12)}.`);
+			const begun = await this.#context.git.beginBranchAt(repo, this.#cell, commit);
+			if (!begun.ok) return begun;
+			if (!begun.value) {
+				return fail(wireError('base_branch_not_found', 'The mirror has lost the turn’s commit.'));
+			}
+			const folder = await this.#sessionFolder(repo);
+			if (!folder.ok) return folder;
+			const copied = await copyConversation(
+				...([this.#context, repo, this.#cell, fork, this.#signal] as const)
+			);
+			if (!copied.ok && !isLost(copied.error)) return copied;
+			if (!copied.ok) {
+				const forkProblem = copied.error.message;
+				this.#steps.record({ type: 'conversation.lost', payload: { forkProblem } });
+			}
+			return this.#makeFiles(repo, { baseCommit, tipCommit: commit });
+		});
+		if (made.ok) {
+			const payload = { baseCommit, baseAgeSeconds: null };
+			this.#steps.record({ type: 'worktree.created', payload });
 		}
 		return made;
 	}

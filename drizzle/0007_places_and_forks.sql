@@ -1,0 +1,2 @@
+ALTER TABLE "sessions" ADD COLUMN "fork" jsonb;--> statement-breakpoint
+CREATE INDEX "events_failures" ON "events" USING btree ("session_id","seq") WHERE (type = 'session.failed' or (type like 'claude.result%' and payload->>'is_error' = 'true') or (type = 'claude.user' and payload @? '$.message.content[*] ? (@.is_error == true)'));

@@ -1,0 +1,65 @@
+/** Reads from a session's log what it was when a turn had ended. */
+import { sql, type SQL } from 'drizzle-orm';
+import type { SessionId } from '@agent-manager/protocol/ids.ts';
+import type { ForkPoint } from '#lib/domain/fork-point.ts';
+import type { Executor } from './client.ts';
+import { isBoundary } from './schema.ts';
+
+/** As many of the last messages are named; the newest is nearly always one that the agent keeps. */
+const MESSAGES = 20;
+
+type TurnEnd = Omit<ForkPoint, 'sessionId' | 'conversationId'>;
+
+const firstValue = async <T>(db: Executor, query: SQL): Promise<T | null> =>
+	((await db.execute<{ value: T }>(query)).rows[0]?.value as T | undefined) ?? null;
+
+/** As of the newest turn that had ended by `atSeq`; null when none had, or nothing had begun. */
+export const readTurnEnd = async (
+	db: Executor,
+	sessionId: SessionId,
+	atSeq: number
+): Promise<TurnEnd | null> => {
+	const here = sql`from events where session_id = ${sessionId}`;
+	const end = await firstValue<string>(
+		db,
+		sql`select seq as value ${here} and ${isBoundary} and type = 'runner.turn_ended'
+			and seq <= ${atSeq} order by seq desc limit 1`
+	);
+	if (end === null) return null;
+	const seq = Number(end);
+	// Its commits came in after its end, before the next one began.
+	const next = await firstValue<string>(
+		db,
+		sql`select seq as value ${here} and ${isBoundary} and type = 'runner.turn_started'
+			and seq > ${seq} order by seq limit 1`
+	);
+	const until = next === null ? sql`true` : sql`seq < ${next}`;
+	const began = await firstValue<string>(
+		db,
+		sql`select payload->>'baseCommit' as value ${here} and type = 'worktree.created'
+			order by seq limit 1`
+	);
+	if (began === null) return null;
+	const updated = await firstValue<string>(
+		db,
+		sql`select payload->>'baseCommit' as value ${here} and type = 'git.ended' and ${until}
+			and payload->>'baseCommit' is not null order by seq desc limit 1`
+	);
+	const collected = await firstValue<string>(
+		db,
+		sql`select payload->>'head' as value ${here} and type = 'commits.collected' and ${until}
+			order by seq desc limit 1`
+	);
+	const messages = await db.execute<{ value: string }>(
+		sql`select payload->>'uuid' as value ${here} and seq <= ${seq}
+			and type in ('claude.assistant', 'claude.user') and payload->>'parent_tool_use_id' is null
+			and payload->>'uuid' is not null order by seq desc limit ${MESSAGES}`
+	);
+	const baseCommit = updated ?? began;
+	return {
+		seq,
+		baseCommit,
+		commit: collected ?? baseCommit,
+		messageIds: messages.rows.map(({ value }) => value)
+	};
+};

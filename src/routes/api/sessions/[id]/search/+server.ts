@@ -1,0 +1,12 @@
+import { sessionIdSchema } from '@agent-manager/protocol/ids.ts';
+import { searchQuerySchema } from '@agent-manager/protocol/transcript-places.ts';
+import { answerResult, readId, readQuery, refuse } from '#lib/server/api/answer.ts';
+import type { RequestHandler } from './$types';
+
+export const GET: RequestHandler = async ({ locals, params, url }) => {
+	const id = readId(sessionIdSchema, params.id, 'session');
+	if (!id.ok) return refuse(id.error);
+	const query = readQuery(url, searchQuerySchema);
+	if (!query.ok) return refuse(query.error);
+	return answerResult(await locals.app.sessions.places.search(id.value, query.value), (a) => a);
+};
