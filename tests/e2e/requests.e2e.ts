@@ -63,6 +63,10 @@ test('a plan: sent back with words, over a reload in the middle, then approved a
 	await expect(page.getByRole('log')).toContainText('Plan approved as changed');
 	const done = await app.sessionWhere(id, atRest, 'the end of the turn');
 	expect(done.commitCount).toBe(1);
+	const drafts = await page.evaluate(() =>
+		Object.keys(localStorage).filter((key) => /^draft:(edit|deny):/.test(key))
+	);
+	expect(drafts, 'what was written goes with its request').toEqual([]);
 	const log = await app.events(id);
 	const heard = log.filter(({ type }) => type === 'claude.user').map(({ payload }) => payload);
 	expect(JSON.stringify(heard), 'what the agent was told').toContain('Say what was left out.');

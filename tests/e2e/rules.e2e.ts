@@ -1,24 +1,13 @@
 /** Rules: shown before they are made, changed and refused, and what they answer over reloads and a new manager. */
 import { expect, test, type Page } from '@playwright/test';
-import { TestApp } from '../support/app.ts';
+import type { TestApp } from '../support/app.ts';
+import { useAppWithRepo } from '../support/app-with-repo.ts';
 import { axeFindings } from '../support/axe.ts';
-import { tempFolder, type TempFolder } from '../support/git-fixture.ts';
-import { atRest, makeRepo } from '../support/lifecycle.ts';
+import { atRest } from '../support/lifecycle.ts';
 
 let app: TestApp;
-let folder: TempFolder;
 let repoId: string;
-
-test.beforeAll(async () => {
-	folder = tempFolder('repo');
-	makeRepo(folder.path);
-	app = await new TestApp({ SANDBOX_DRIVER: 'bubblewrap' }).start();
-	repoId = (await app.addRepo(folder.path)).id;
-});
-test.afterAll(async () => {
-	await app?.remove();
-	folder?.remove();
-});
+useAppWithRepo((it) => ({ app, repoId } = it));
 
 const asked = (page: Page) => page.locator('[data-testid=pending-request]');
 const start = async (prompt: string): Promise<string> =>
@@ -104,4 +93,35 @@ test('the repo page lists its rules: changed, refused with a reason, removed and
 	await expect(rules.getByText('Edit(src/**)', { exact: true })).toBeVisible();
 	await page.reload();
 	await expect(rules.getByText('Edit(src/**)', { exact: true })).toBeVisible();
+});
+
+test('the home page answers what waits in all sessions, by the same keys and cards', async ({
+	page
+}) => {
+	const one = await start('[[demo: tools bash="mkdir first"]]');
+	await asks(one);
+	const two = await start('[[demo: tools bash="mkdir second"]]');
+	await asks(two);
+	await page.goto(app.link);
+	await page.goto(app.origin);
+	await expect(asked(page)).toHaveCount(2);
+	await expect(asked(page).first()).toContainText('mkdir first');
+	await expect(page).toHaveTitle(/^\(\d+\)/);
+	await expect(page.locator('link[rel=icon]')).toHaveAttribute('href', /^data:/);
+	expect(await axeFindings(page, 'main')).toEqual([]);
+	await page.keyboard.press('y');
+	await expect(asked(page)).toHaveCount(1);
+	await app.sessionWhere(one, atRest, 'the end of the turn that was allowed');
+	await page.reload();
+	await expect(asked(page)).toContainText('mkdir second');
+	await asked(page).getByRole('button', { name: 'Deny…' }).click();
+	await page.getByLabel('Why not, or what instead? (optional)').fill('Not now.');
+	await page.keyboard.press('Enter');
+	await expect(asked(page)).toHaveCount(0);
+	await app.sessionWhere(two, atRest, 'the end of the turn that was denied');
+	const decisions = async (id: string) =>
+		(await app.events(id)).flatMap(({ type, payload }) =>
+			type === 'request.decided' ? [payload['decision']] : []
+		);
+	expect([await decisions(one), await decisions(two)]).toEqual([['allow'], ['deny']]);
 });

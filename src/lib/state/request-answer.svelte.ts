@@ -8,6 +8,7 @@ import type { PendingRequest } from '@agent-manager/protocol/session.ts';
 import { destructiveWords } from '#lib/domain/destructive-command.ts';
 import { flagAt, textAt, textsAt } from '#lib/domain/loose-json.ts';
 import { ruleChoices, ruleRefusal, type AskedCall, type Place } from '#lib/domain/rule-answer.ts';
+import { callApi } from './api-client.ts';
 import type { CommandOutcome } from './connection.svelte.ts';
 import { requestBlock, requestReason } from './pending-request.ts';
 
@@ -21,6 +22,7 @@ type Answer = Omit<Decide, 'requestId'>;
 
 export class RequestAnswer {
 	readonly request: PendingRequest;
+	readonly #sessionId: string;
 	readonly #source: RequestSource;
 	readonly #place: () => Place | null;
 	event = $state.raw<SessionEvent | null>(null);
@@ -50,8 +52,14 @@ export class RequestAnswer {
 	});
 
 	/** `place` is null until the page knows it. */
-	constructor(request: PendingRequest, source: RequestSource, place: () => Place | null) {
+	constructor(
+		request: PendingRequest,
+		sessionId: string,
+		source: RequestSource,
+		place: () => Place | null
+	) {
 		this.request = request;
+		this.#sessionId = sessionId;
 		this.#source = source;
 		this.#place = place;
 	}
@@ -69,8 +77,16 @@ export class RequestAnswer {
 	}
 
 	async load(): Promise<void> {
-		this.event = await this.#source.eventAt(this.request.seq);
+		const event = await this.#source.eventAt(this.request.seq);
+		this.event = event?.marks ? await this.#whole(event) : event;
 		this.loaded = true;
+	}
+
+	/** One decides on all of what is asked, and changes all of it: the log's row may be shortened. */
+	async #whole(event: SessionEvent): Promise<SessionEvent | null> {
+		const path = `/api/sessions/${this.#sessionId}/events/${event.seq}`;
+		const payload = await callApi<JsonObject>(path);
+		return payload.ok ? { ...event, payload: payload.value } : null;
 	}
 
 	/** True when the answer was taken. */
