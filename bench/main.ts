@@ -11,6 +11,7 @@ import { memoryFigure } from './memory-figure.ts';
 import { pageFigure } from './page-figure.ts';
 import { sessionFigure, startFigure } from './session-figure.ts';
 import { formatTable } from './table.ts';
+import { transcriptFigure } from './transcript-figure.ts';
 import { viewersFigure } from './viewers-figure.ts';
 import { openWorkbench } from './workbench.ts';
 import { worktreeFigure } from './worktree-figure.ts';
@@ -25,6 +26,7 @@ const FIGURES: readonly Figure[] = [
 	pageFigure,
 	worktreeFigure,
 	changesFigure,
+	transcriptFigure,
 	memoryFigure
 ];
 /** Parts of others, and what takes minutes to get ready: measured only when they are named. */
