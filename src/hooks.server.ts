@@ -54,7 +54,9 @@ const withHeaders = (response: Response, pathname: string): Response => {
 	if (!response.headers.has('content-security-policy')) {
 		response.headers.set('content-security-policy', "default-src 'none'; frame-ancestors 'none'");
 	}
-	if (isApi(pathname)) response.headers.set('cache-control', 'no-store');
+	if (isApi(pathname) && !response.headers.has('cache-control')) {
+		response.headers.set('cache-control', 'no-store');
+	}
 	return response;
 };
 

@@ -62,6 +62,7 @@ beforeEach(async () => {
 			model,
 			runner: (socket) => socket.close(),
 			mcp: (_req, res) => void res.end(),
+			attachment: (id, res) => void res.end(id),
 			egress: () => ({ allowed: false, reason: 'not here' }),
 			egressDenied: () => {}
 		}

@@ -8,6 +8,8 @@ import { repoSchema } from './repo.ts';
 import {
 	configureSchema,
 	decideSchema,
+	editMessageSchema,
+	moveMessageSchema,
 	registerRepoSchema,
 	renameSchema,
 	sendMessageSchema,
@@ -71,7 +73,13 @@ export const clientPayloadSchema = z.discriminatedUnion('type', [
 		type: z.literal('session.edit_message'),
 		...onSession,
 		messageId: commandIdSchema,
-		...sendMessageSchema.shape
+		...editMessageSchema.shape
+	}),
+	z.object({
+		type: z.literal('session.move_message'),
+		...onSession,
+		messageId: commandIdSchema,
+		...moveMessageSchema.shape
 	}),
 	z.object({ type: z.literal('session.remove_message'), ...onSession, messageId: commandIdSchema }),
 	z.object({ type: z.literal('session.decide'), ...onSession, ...decideSchema.shape }),

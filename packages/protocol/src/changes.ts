@@ -147,3 +147,14 @@ export const gitActionSchema = z.object({
 	error: wireErrorSchema.nullable()
 });
 export type GitAction = z.infer<typeof gitActionSchema>;
+
+/** So many paths of a session's files are listed at most. */
+export const FILES_MAX = 50_000;
+
+/** Answer of `GET /api/sessions/{id}/files`. */
+export const fileListSchema = z.object({
+	paths: z.array(z.string()),
+	/** There are more. */
+	isCut: z.boolean()
+});
+export type FileList = z.infer<typeof fileListSchema>;

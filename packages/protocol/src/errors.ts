@@ -45,6 +45,8 @@ export const errorCodeSchema = z.enum([
 	'message_not_queued',
 	'rule_invalid',
 	'rule_limit',
+	'queue_full',
+	'attachment_invalid',
 	'nothing_to_do',
 	'push_refused',
 	'push_rejected',

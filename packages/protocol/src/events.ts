@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { attachmentSchema } from './attachments.ts';
 import { seqSchema } from './ids.ts';
 import { jsonObjectSchema, timestampSchema } from './json.ts';
 import { gitActionRequestSchema } from './changes.ts';
@@ -99,7 +100,10 @@ export const managerEventSchemas = {
 		text: z.string(),
 		from: messageFromSchema,
 		/** The orchestrator that sent it. */
-		fromSession: z.string().optional()
+		fromSession: z.string().optional(),
+		/** It is for the turn that runs; without it, for one of its own. */
+		steer: z.boolean().optional(),
+		attachments: z.array(attachmentSchema).optional()
 	}),
 	/**
 	 * It was given to the runner and can't be changed any more. `text` and `from`: of one that had waited, so
@@ -109,10 +113,13 @@ export const managerEventSchemas = {
 		commandId: z.string(),
 		text: z.string().optional(),
 		from: messageFromSchema.optional(),
-		fromSession: z.string().optional()
+		fromSession: z.string().optional(),
+		attachments: z.array(attachmentSchema).optional()
 	}),
 	'message.edited': z.object({ commandId: z.string(), text: z.string() }),
 	'message.removed': z.object({ commandId: z.string() }),
+	/** Another place in the queue: before that message, or last. */
+	'message.moved': z.object({ commandId: z.string(), before: z.string().nullable() }),
 	/** What had been said of a message when its sandbox died, as the manager heard it. */
 	'message.cut_off': z.object({ messageId: z.string(), blocks: z.array(jsonObjectSchema) }),
 	/** What a person wants from now on; a field that is left out stays as it is. */
@@ -205,6 +212,8 @@ export const runnerEventSchemas = {
 	 * task ended), `commandId` is a fresh UUID that no command has.
 	 */
 	'runner.turn_started': z.object({ commandId: z.string() }),
+	/** A message went into the turn that runs: the model reads it with its next step. */
+	'runner.message_steered': z.object({ commandId: z.string() }),
 	/** The agent is idle again, whatever ended the turn. */
 	'runner.turn_ended': z.object({
 		commandId: z.string(),

@@ -26,6 +26,9 @@ export const ENVELOPE_VERSION = 1;
  *    Rules allow what a person need not be asked for: made with an answer (`remember`), kept by session (`rules`,
  *    `session.rules_changed`) and repo, named by the answers that they give (`byRules`). An agent proposes some and
  *    says where none may be. An answer keeps what was changed (`updatedInput`).
+ *    A message goes into the turn that runs (`steer`, `runner.message_steered`), or to another place in the queue
+ *    (`message.moved`). It has attachments.
+ *    A session's files can be listed (`files`), and prompts be saved (`prompts`).
  */
 export const PROTOCOL_VERSION = 2;
 

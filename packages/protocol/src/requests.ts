@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { ATTACHMENT_LIMITS } from './attachments.ts';
 import { commandIdSchema, seqSchema } from './ids.ts';
 import { jsonObjectSchema } from './json.ts';
 import {
@@ -22,11 +23,14 @@ const utf8Bytes = (text: string): number => {
 	return bytes;
 };
 
+const isShortEnough = (text: string): boolean => utf8Bytes(text) <= PROMPT_MAX_BYTES;
+const TOO_LONG = 'must be at most 1 MiB of UTF-8';
+
 /** What a person says to an agent: not blank, at most 1 MiB. */
 export const promptSchema = z
 	.string()
 	.refine((text) => text.trim().length > 0, 'must not be empty')
-	.refine((text) => utf8Bytes(text) <= PROMPT_MAX_BYTES, 'must be at most 1 MiB of UTF-8');
+	.refine(isShortEnough, TOO_LONG);
 
 /** `POST /api/repos`. */
 export const registerRepoSchema = z.strictObject({
@@ -80,8 +84,28 @@ export const sessionsQuerySchema = z.strictObject({
 });
 
 /** `POST /api/sessions/{id}/messages`, and the payload of `session.send_message`. */
-export const sendMessageSchema = z.strictObject({ message: promptSchema });
+export const sendMessageSchema = z.strictObject({
+	/** Blank only with attachments. */
+	message: z.string().refine(isShortEnough, TOO_LONG),
+	/** Into the turn that runs. Without one it is a message like any other. */
+	steer: z.boolean().optional(),
+	/** Ids of what was uploaded before. */
+	attachments: z.array(z.uuid()).max(ATTACHMENT_LIMITS.perMessage).optional()
+});
 export type SendMessage = z.infer<typeof sendMessageSchema>;
+
+/** `PATCH /api/sessions/{id}/messages/{messageId}`, and the payload of `session.edit_message`. */
+export const editMessageSchema = z.strictObject({ message: promptSchema });
+
+/** `POST /api/sessions/{id}/messages/{messageId}/move`, and the payload of `session.move_message`. */
+export const moveMessageSchema = z.strictObject({
+	/** The queued message that it shall stand before; null: last. */
+	before: commandIdSchema.nullable()
+});
+export type MoveMessage = z.infer<typeof moveMessageSchema>;
+
+/** So many messages wait in a session's queue at most. */
+export const QUEUE_MAX = 100;
 
 /** `POST /api/sessions/{id}/configure`: what is left out stays as it is. It acts at once, also in a turn. */
 export const configureSchema = z.strictObject({

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { attachmentSchema } from './attachments.ts';
 import { deltaSchema, partialMessageSchema } from './delta.ts';
 import { eventSourceSchema } from './events.ts';
 import { jsonObjectSchema, timestampSchema } from './json.ts';
@@ -43,7 +44,15 @@ export const FORKED_CONVERSATION_FILE = 'forked-conversation.jsonl';
 
 /** What the manager tells a runner to do. `message` and `decide` are durable until acknowledged. */
 export const runnerCommandSchema = z.discriminatedUnion('type', [
-	z.object({ type: z.literal('message'), commandId: z.string(), text: z.string() }),
+	z.object({
+		type: z.literal('message'),
+		commandId: z.string(),
+		text: z.string(),
+		/** Into the turn that runs; if it has ended, the message begins one. */
+		steer: z.boolean().optional(),
+		/** To be fetched at the door's `/attachments/{id}`. */
+		attachments: z.array(attachmentSchema).optional()
+	}),
 	z.object({ type: z.literal('interrupt'), commandId: z.string() }),
 	z.object({
 		type: z.literal('decide'),

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { attachmentSchema } from './attachments.ts';
 import { gitActionSchema } from './changes.ts';
 import { wireErrorSchema } from './errors.ts';
 import { repoIdSchema, seqSchema, sessionIdSchema } from './ids.ts';
@@ -120,7 +121,10 @@ export const queuedMessageSchema = z.object({
 	/** The event that has its text as it is now. */
 	seq: seqSchema,
 	/** It is the runner's: it can't be edited or removed any more. */
-	handedOver: z.boolean()
+	handedOver: z.boolean(),
+	/** It is for the turn that runs. */
+	steer: z.boolean().optional(),
+	attachments: z.array(attachmentSchema).optional()
 });
 export type QueuedMessage = z.infer<typeof queuedMessageSchema>;
 

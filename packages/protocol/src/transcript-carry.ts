@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { attachmentSchema } from './attachments.ts';
 import { seqSchema } from './ids.ts';
 import { timestampSchema } from './json.ts';
 
@@ -40,7 +41,9 @@ export const transcriptCarrySchema = z.object({
 			commandId: z.string(),
 			text: z.string(),
 			from: z.enum(['person', 'orchestrator', 'manager']),
-			fromSession: z.string().optional()
+			fromSession: z.string().optional(),
+			steer: z.boolean().optional(),
+			attachments: z.array(attachmentSchema).optional()
 		})
 	),
 	/** The open turn's list of things to do. */

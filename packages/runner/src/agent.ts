@@ -3,10 +3,12 @@
  * unchanged, streaming ones as deltas. It reads no further while the outbox is full.
  */
 import type { SDKUserMessage } from '@anthropic-ai/claude-agent-sdk/core';
+import type { Attachment } from '@agent-manager/protocol/attachments.ts';
 import type { Delta, PartialMessage } from '@agent-manager/protocol/delta.ts';
 import type { JsonObject } from '@agent-manager/protocol/json.ts';
 import type { AgentExit, AgentProcess } from './agent-process.ts';
 import type { Approvals } from './approvals.ts';
+import type { Attachments } from './attachments.ts';
 import type { Configuration, ConfigureCommand } from './configuration.ts';
 import type { CommandLog, TakenCommand, TurnOutcome } from './command-log.ts';
 import { errorText, type Log } from './log.ts';
@@ -18,17 +20,28 @@ import { OpenTools } from './open-tools.ts';
 
 const TYPE_MAX_CHARS = 200;
 
+type MessageCommand = Extract<TakenCommand['command'], { type: 'message' }>;
+
 interface QueuedMessage {
 	num: number;
 	commandId: string;
 	text: string;
+	attachments: Attachment[];
 	announced: boolean;
+}
+
+/** Given to the agent in a turn; it has not said yet what became of it. */
+interface SteeredMessage {
+	num: number;
+	commandId: string;
+	attachments: Attachment[];
 }
 
 interface Turn {
 	/** Null when the agent began the turn by itself. */
 	num: number | null;
 	commandId: string;
+	attachments: Attachment[];
 	/** What the agent said of our message: it may be busy with a turn of its own. */
 	lifecycle: 'unknown' | 'queued' | 'started';
 	interrupted: boolean;
@@ -42,6 +55,7 @@ export interface AgentDeps {
 	commandLog: CommandLog;
 	approvals: Approvals;
 	configuration: Configuration;
+	attachments: Attachments;
 	/** A delta, and the record that it must not overtake. */
 	onDelta: (afterN: number, delta: Delta) => void;
 	/** Anything has come from it. */
@@ -60,6 +74,7 @@ export class Agent {
 	readonly #tools = new OpenTools();
 	readonly #notes = new NoteRun();
 	readonly #queue: QueuedMessage[] = [];
+	readonly #steered: SteeredMessage[] = [];
 	#turn: Turn | null = null;
 	#conversationId: string;
 	#finishing: TakenCommand | null = null;
@@ -116,8 +131,8 @@ export class Agent {
 		const { approvals, commandLog, log } = this.#deps;
 		switch (command.type) {
 			case 'message':
-				this.#queue.push({ num, commandId: command.commandId, text: command.text, announced });
-				this.#next();
+				if (command.steer && this.#turn && !this.#held) this.#steer(num, command);
+				else this.#enqueue(num, command, announced);
 				return;
 			case 'interrupt':
 				this.interrupt();
@@ -138,6 +153,12 @@ export class Agent {
 		commandLog.note({ step: 'done', num });
 	}
 
+	#enqueue(num: number, command: MessageCommand, announced: boolean): void {
+		const { commandId, text, attachments = [] } = command;
+		this.#queue.push({ num, commandId, text, attachments, announced });
+		this.#next();
+	}
+
 	/** What is said after a change is said to the agent as it was changed. */
 	async #configure(num: number, command: ConfigureCommand): Promise<void> {
 		this.#configuring += 1;
@@ -147,11 +168,14 @@ export class Agent {
 		this.#next();
 	}
 
-	/** Stops the turn that is open, if any; the agent stays. */
+	/** Stops the turn that is open, if any; the agent stays. What was steered too late begins the next one. */
 	interrupt(): void {
 		if (!this.#turn) return;
 		this.#turn.interrupted = true;
-		this.#deps.process.query.interrupt().catch((error: unknown) => {
+		// Held, it shall begin no other turn. The SDK's types do not know the option yet.
+		const query: { interrupt(options?: { cancelQueued: boolean }): Promise<unknown> } =
+			this.#deps.process.query;
+		query.interrupt({ cancelQueued: this.#held }).catch((error: unknown) => {
 			this.#deps.log('warn', 'the agent did not take the interrupt', { error: errorText(error) });
 		});
 	}
@@ -186,7 +210,8 @@ export class Agent {
 	}
 
 	#next(): void {
-		if (this.#turn || this.#held || this.#configuring > 0) return;
+		// What was steered and came too late begins the next turn, by the agent's own doing.
+		if (this.#turn || this.#held || this.#configuring > 0 || this.#steered.length > 0) return;
 		const message = this.#queue.shift();
 		if (message) return this.#begin(message);
 		if (this.#finishing) {
@@ -195,20 +220,42 @@ export class Agent {
 		}
 	}
 
-	#begin({ num, commandId, text, announced }: QueuedMessage): void {
-		this.#open(num, commandId, announced);
+	#begin({ num, announced, ...said }: QueuedMessage): void {
+		const { commandId, attachments } = said;
+		this.#open({ num, commandId, attachments }, announced);
+		this.#say(said);
+	}
+
+	/**
+	 * Into the turn that runs: the agent reads it before its next call of the model. When there is none any more,
+	 * it begins a turn with it. Which of the two it is, it tells by when it starts with the message.
+	 */
+	#steer(num: number, { commandId, text, attachments = [] }: MessageCommand): void {
+		this.#steered.push({ num, commandId, attachments });
+		this.#say({ commandId, text, attachments });
+	}
+
+	#say({ commandId, text, attachments }: Omit<QueuedMessage, 'num' | 'announced'>): void {
 		const message: SDKUserMessage = {
 			type: 'user',
 			uuid: commandId as NonNullable<SDKUserMessage['uuid']>,
 			session_id: this.#conversationId,
 			parent_tool_use_id: null,
-			message: { role: 'user', content: text }
+			message: {
+				role: 'user',
+				content: this.#deps.attachments.contentOf(text, attachments)
+			}
 		};
 		this.#deps.process.input.push(message);
 	}
 
-	#open(num: number | null, commandId: string, announced: boolean): void {
-		this.#turn = { num, commandId, lifecycle: 'unknown', interrupted: false, seen: false };
+	#open(
+		message: Pick<Turn, 'num' | 'commandId' | 'attachments'>,
+		announced: boolean,
+		lifecycle: Turn['lifecycle'] = 'unknown'
+	): void {
+		const { commandId } = message;
+		this.#turn = { ...message, lifecycle, interrupted: false, seen: false };
 		if (announced) return;
 		// The agent's own first words follow, and until then no write is in the way of its start.
 		const n = this.#deps.records.append('runner.turn_started', { commandId }, false);
@@ -246,7 +293,9 @@ export class Agent {
 
 	/** `init` comes at the start of every turn. */
 	#turnRuns(message: JsonObject): void {
-		if (!this.#turn) this.#open(null, this.#deps.newId(), false);
+		if (!this.#turn) {
+			this.#open({ num: null, commandId: this.#deps.newId(), attachments: [] }, false);
+		}
 		const turn = this.#turn;
 		if (turn && !turn.seen && turn.lifecycle !== 'queued') {
 			turn.seen = true;
@@ -260,11 +309,36 @@ export class Agent {
 	}
 
 	#followLifecycle(message: JsonObject): void {
+		const steered = this.#steered.find(({ commandId }) => commandId === message.command_uuid);
+		if (steered) return this.#followSteered(steered, message.state);
 		const turn = this.#turn;
 		if (!turn || message.command_uuid !== turn.commandId) return;
 		if (message.state === 'queued' || message.state === 'started') turn.lifecycle = message.state;
 		// Some commands have no result.
 		else if (message.state === 'completed') this.#end('completed');
+	}
+
+	#followSteered(steered: SteeredMessage, state: unknown): void {
+		if (state === 'queued') return;
+		const { num, commandId, attachments } = steered;
+		const { records, commandLog } = this.#deps;
+		this.#steered.splice(this.#steered.indexOf(steered), 1);
+		// It stays in the log for the next runner.
+		if (state === 'cancelled' && this.#held) return;
+		if (state === 'started' && !this.#turn) {
+			this.#open(steered, false, 'started');
+			return;
+		}
+		if (state === 'started') {
+			const n = records.append('runner.message_steered', { commandId });
+			commandLog.note({ step: 'steered', commandId, n });
+		} else {
+			const message = 'The agent put this message away when its turn was interrupted.';
+			records.append('runner.command_unknown_outcome', { commandId, message });
+		}
+		commandLog.note({ step: 'done', num });
+		this.#deps.attachments.forget(attachments);
+		this.#next();
 	}
 
 	#end(outcome: TurnOutcome): void {
@@ -277,6 +351,7 @@ export class Agent {
 		const n = this.#deps.records.append('runner.turn_ended', { commandId, outcome });
 		this.#deps.commandLog.note({ step: 'turn_ended', commandId, n, outcome });
 		if (num !== null) this.#deps.commandLog.note({ step: 'done', num });
+		this.#deps.attachments.forget(turn.attachments);
 		for (const resolve of this.#idleWaiters.splice(0)) resolve();
 		this.#next();
 	}

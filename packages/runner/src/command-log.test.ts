@@ -21,7 +21,7 @@ const reopen = async (log: CommandLog, lastN = 1000): Promise<CommandLog> => {
 describe('command log', () => {
 	it('knows after a restart what was taken and what is done', async () => {
 		const log = await CommandLog.open(path, 0);
-		expect(log.found).toEqual({ lastCommand: 0, open: [], turns: [], requests: [] });
+		expect(log.found).toEqual({ lastCommand: 0, open: [], turns: [], steered: [], requests: [] });
 		await log.take(1, message('a'));
 		await log.take(2, message('b'));
 		await log.take(3, { type: 'finish', commandId: 'c' });

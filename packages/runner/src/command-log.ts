@@ -30,6 +30,8 @@ const entrySchema = z.discriminatedUnion('step', [
 	z.object({ step: z.literal('turn_started'), commandId: z.string(), n: count }),
 	/** The agent was seen at work on it. */
 	z.object({ step: z.literal('turn_seen'), commandId: z.string() }),
+	/** It went into the turn that ran: `n` is its `runner.message_steered`. */
+	z.object({ step: z.literal('steered'), commandId: z.string(), n: count }),
 	z.object({
 		step: z.literal('turn_ended'),
 		commandId: z.string(),
@@ -65,12 +67,18 @@ export interface RequestTrace {
 	resolved: { n: number; outcome: 'allowed' | 'denied' | 'withdrawn' } | null;
 }
 
+export interface SteerTrace {
+	commandId: string;
+	n: number;
+}
+
 /** What an earlier runner left. Of turns and requests only those whose end may not be told yet. */
 export interface CommandTrace {
 	lastCommand: number;
 	/** Taken and not done, in order. */
 	open: TakenCommand[];
 	turns: TurnTrace[];
+	steered: SteerTrace[];
 	requests: RequestTrace[];
 }
 
@@ -91,6 +99,9 @@ const apply = (trace: CommandTrace, entry: Entry): void => {
 		case 'turn_started':
 			trace.turns = trace.turns.filter((it) => it.commandId !== entry.commandId);
 			trace.turns.push({ commandId: entry.commandId, startedN: entry.n, seen: false, ended: null });
+			return;
+		case 'steered':
+			trace.steered.push({ commandId: entry.commandId, n: entry.n });
 			return;
 		case 'turn_seen':
 		case 'turn_ended': {
@@ -121,6 +132,10 @@ const compact = (trace: CommandTrace, lastN: number): Entry[] => {
 		if (seen) entries.push({ step: 'turn_seen', commandId });
 		if (ended) entries.push({ step: 'turn_ended', commandId, ...ended });
 	}
+	for (const { commandId, n } of trace.steered) {
+		const isDone = trace.open.every(({ command }) => command.commandId !== commandId);
+		if (n > lastN || !isDone) entries.push({ step: 'steered', commandId, n });
+	}
 	for (const { requestId, askedN, resolved } of trace.requests) {
 		if (resolved && resolved.n <= lastN) continue;
 		entries.push({ step: 'asked', requestId, n: askedN });
@@ -133,7 +148,7 @@ const encode = (entries: readonly Entry[]): Buffer =>
 	encodeRecords(entries.map((entry) => Buffer.from(JSON.stringify(entry))));
 
 const readTrace = async (path: string): Promise<CommandTrace> => {
-	const trace: CommandTrace = { lastCommand: 0, open: [], turns: [], requests: [] };
+	const trace: CommandTrace = { lastCommand: 0, open: [], turns: [], steered: [], requests: [] };
 	const reader = await openSegmentReader(path).catch((error: NodeJS.ErrnoException) => {
 		if (error.code === 'ENOENT') return null;
 		throw error;

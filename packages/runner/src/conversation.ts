@@ -25,7 +25,12 @@ export const findConversation = (configFolder: string, conversationId: string): 
 	return null;
 };
 
-const entrySchema = z.looseObject({ type: z.string(), uuid: z.string().optional() });
+const entrySchema = z.looseObject({
+	type: z.string(),
+	uuid: z.string().optional(),
+	/** A message that went into a turn stands here, under its own uuid. */
+	attachment: z.looseObject({ type: z.string(), source_uuid: z.string().optional() }).optional()
+});
 
 export const parseEntry = (line: string): z.infer<typeof entrySchema> | null => {
 	try {
@@ -42,6 +47,14 @@ export const hasMessages = async (path: string): Promise<boolean> =>
 /** Did the agent take the user message with this uuid? Throws when the file can't be read. */
 export const hasMessage = async (path: string, uuid: string): Promise<boolean> =>
 	someEntry(path, uuid, (entry) => entry.type === 'user' && entry.uuid === uuid);
+
+/** Did it go into a turn that ran? Throws when the file can't be read. */
+export const wasSteered = async (path: string, uuid: string): Promise<boolean> =>
+	someEntry(
+		path,
+		uuid,
+		({ attachment }) => attachment?.type === 'queued_command' && attachment.source_uuid === uuid
+	);
 
 const someEntry = async (
 	path: string,

@@ -61,6 +61,43 @@ const recoverFrom = async (
 	return { said, recovery };
 };
 
+describe('a steered message', () => {
+	const steer: RunnerCommand = { type: 'message', commandId: 's', text: 'hi', steer: true };
+	const attachment = (uuid: string) => ({
+		type: 'attachment',
+		attachment: { type: 'queued_command', source_uuid: uuid }
+	});
+
+	it('was taken when it stands in the turn’s conversation, and is told', async () => {
+		writeConversation(attachment('s'));
+		const { said, recovery } = await recoverFrom(1, (log) => log.take(1, steer));
+		expect(said).toEqual([['runner.message_steered', { commandId: 's' }]]);
+		expect(recovery.todo).toEqual([]);
+	});
+
+	it('is a message of its own when it is in no turn', async () => {
+		writeConversation(attachment('other'));
+		const { said, recovery } = await recoverFrom(1, (log) => log.take(1, steer));
+		expect(said).toEqual([]);
+		expect(recovery.todo).toEqual([{ num: 1, command: steer, announced: false }]);
+	});
+
+	it('is told once, also when only its record was lost', async () => {
+		writeConversation(attachment('s'));
+		const leave =
+			(done: boolean) =>
+			async (log: CommandLog): Promise<void> => {
+				await log.take(1, steer);
+				log.note({ step: 'steered', commandId: 's', n: 3 });
+				if (done) log.note({ step: 'done', num: 1 });
+			};
+		expect((await recoverFrom(3, leave(false))).said).toEqual([]);
+		rmSync(join(folder, 'commands.log'));
+		const lost = await recoverFrom(2, leave(true));
+		expect(lost.said).toEqual([['runner.message_steered', { commandId: 's' }]]);
+	});
+});
+
 describe('recovery', () => {
 	it('has nothing to say after a clean end', async () => {
 		const { said, recovery } = await recoverFrom(9, async (log) => {

@@ -3,7 +3,7 @@
  * turns are closed, and each command that was taken is either done, to be done, or of unknown outcome.
  */
 import type { CommandLog, TakenCommand, TurnTrace } from './command-log.ts';
-import { findConversation, hasMessage } from './conversation.ts';
+import { findConversation, hasMessage, wasSteered } from './conversation.ts';
 import { errorText, type Log } from './log.ts';
 import type { RunnerRecords } from './runner-records.ts';
 
@@ -27,13 +27,14 @@ type Delivery = 'delivered' | 'not_delivered' | 'unknown';
 /** Call before the new agent gets its first message. */
 export const recover = async (deps: RecoverDeps): Promise<Recovery> => {
 	const { commandLog, lastN } = deps;
-	const { requests, turns, open } = commandLog.found;
+	const { requests, turns, steered, open } = commandLog.found;
 	for (const { requestId, askedN, resolved } of requests) {
 		if (askedN > lastN || (resolved && resolved.n <= lastN)) continue;
 		const outcome = resolved?.outcome ?? 'withdrawn';
 		const n = deps.records.append('runner.approval_resolved', { requestId, outcome });
 		commandLog.note({ step: 'resolved', requestId, n, outcome });
 	}
+	for (const { commandId, n } of steered) if (n > lastN) tellSteered(commandId, deps);
 	const recovery: Recovery = { todo: [] };
 	const messages = new Set<string>();
 	for (const taken of open) {
@@ -57,6 +58,12 @@ const recoverCommand = async (
 	const { num, command } = taken;
 	if (command.type === 'message') {
 		const { commandId } = command;
+		const isTold = deps.commandLog.found.steered.some((it) => it.commandId === commandId);
+		if (command.steer && (isTold || (await foundInTurn(commandId, deps)))) {
+			if (!isTold) tellSteered(commandId, deps);
+			deps.commandLog.note({ step: 'done', num });
+			return;
+		}
 		const turn = turns.find((it) => it.commandId === commandId);
 		const announced = turn !== undefined && turn.startedN <= deps.lastN;
 		const delivery = turn?.ended ? 'delivered' : await findDelivery(commandId, turn, deps);
@@ -76,6 +83,17 @@ const recoverCommand = async (
 	// An interrupt or a decision was for a turn that is gone, a finish for an agent that is: whoever
 	// resumes the session wants it to go on.
 	deps.commandLog.note({ step: 'done', num });
+};
+
+/** A message that was for a turn, and is not in one, is one of its own from here on. */
+const foundInTurn = async (commandId: string, deps: RecoverDeps): Promise<boolean> => {
+	const path = findConversation(deps.configFolder, deps.conversationId);
+	return path !== null && (await wasSteered(path, commandId).catch(() => false));
+};
+
+const tellSteered = (commandId: string, deps: RecoverDeps): void => {
+	const n = deps.records.append('runner.message_steered', { commandId });
+	deps.commandLog.note({ step: 'steered', commandId, n });
 };
 
 const findDelivery = async (

@@ -1,12 +1,20 @@
 /**
  * The runner as a whole: the built bundle, the real Agent SDK and Claude Code, a scripted model.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Attachment } from '@agent-manager/protocol/attachments.ts';
 import type { AgentOptions } from '@agent-manager/protocol/runner-frames.ts';
 import { runnerEventSchemas } from '@agent-manager/protocol/events.ts';
 import { buildBundle, RunnerProcess } from '../test-support/runner-process.ts';
+
+/** A PNG of one pixel. */
+const DOT = Buffer.from(
+	'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+	'base64'
+);
 
 let runner: RunnerProcess;
 const start = async (options: Partial<AgentOptions> = {}): Promise<RunnerProcess> => {
@@ -94,6 +102,75 @@ describe('a turn', () => {
 		);
 		expect(model.calls).toHaveLength(3);
 		expect(door.takenCommands).toBe(3);
+	});
+
+	it('takes a steered message into the turn that runs, and a queued one after it', async () => {
+		const { door, model, worktree } = await start();
+		runner.say('bash until test -e go; do sleep 0.05; done');
+		await door.record('claude.assistant');
+		const queued = runner.say('say queued words');
+		const steered = runner.say('say steered words', { steer: true });
+		await door.until(() => door.takenCommands === 3);
+		await runner.agentHas(steered);
+		writeFileSync(join(worktree, 'go'), '');
+		await door.record('runner.turn_ended', 1);
+		const told = door.committed.filter(({ type }) => /^runner\.(turn|message)/.test(type));
+		expect(told.map(({ type, payload }) => [type, payload.commandId])).toEqual([
+			['runner.turn_started', expect.any(String)],
+			['runner.message_steered', steered],
+			['runner.turn_ended', expect.any(String)],
+			['runner.turn_started', queued],
+			['runner.turn_ended', queued]
+		]);
+		const asked = model.calls.map(({ body }) => JSON.stringify(body.messages));
+		expect(asked.map((text) => text.includes('steered words'))).toEqual([false, true, true]);
+		expect(asked.map((text) => text.includes('queued words'))).toEqual([false, false, true]);
+	});
+
+	it('begins a turn with a message that was steered too late', async () => {
+		const { door } = await start();
+		runner.say('hang');
+		await door.until(() => door.framesOf('delta').length > 0);
+		const steered = runner.say('say too late', { steer: true });
+		await runner.agentHas(steered);
+		door.command({ type: 'interrupt', commandId: 'i1' });
+		await door.record('runner.turn_ended', 1);
+		const told = door.committed.filter(({ type }) => /^runner\.(turn|message)/.test(type));
+		expect(told.slice(1).map(({ type, payload }) => [type, payload.outcome ?? 'begins'])).toEqual([
+			['runner.turn_ended', 'interrupted'],
+			['runner.turn_started', 'begins'],
+			['runner.turn_ended', 'completed']
+		]);
+		expect(told[2]?.payload.commandId).toBe(steered);
+	});
+
+	it('gives the model what goes along: images as images, texts as texts, also when steering', async () => {
+		const { door, model, worktree } = await start();
+		const keep = (kind: 'image' | 'text', name: string, body: Buffer): Attachment => {
+			const id = randomUUID();
+			door.files.set(`/attachments/${id}`, body);
+			const mediaType = kind === 'image' ? 'image/png' : 'text/plain';
+			return { id, kind, name, mediaType, bytes: body.length };
+		};
+		const text = keep('text', 'log.txt', Buffer.from('the words of the log'));
+		const lost: Attachment = { ...text, id: randomUUID(), name: 'gone.txt' };
+		runner.say('bash until test -e go; do sleep 0.05; done', {
+			attachments: [keep('image', 'dot.png', DOT), text, lost]
+		});
+		await door.record('claude.assistant');
+		const steered = runner.say('say seen', {
+			steer: true,
+			attachments: [keep('image', 'b.png', DOT)]
+		});
+		await runner.agentHas(steered);
+		writeFileSync(join(worktree, 'go'), '');
+		expect((await door.record('runner.turn_ended')).payload.outcome).toBe('completed');
+		const [first = '', second = ''] = model.calls.map(({ body }) => JSON.stringify(body.messages));
+		const images = (asked: string): number => asked.split(DOT.toString('base64')).length - 1;
+		expect([images(first), images(second)]).toEqual([1, 2]);
+		expect(first).toContain('the words of the log');
+		expect(first).toContain('gone.txt');
+		expect(readdirSync(join(runner.sessionFolder, 'attachments'))).toEqual([]);
 	});
 
 	it('is interrupted, and the next one goes on', async () => {

@@ -18,6 +18,7 @@ import {
 	type AgentExit,
 	type AgentProcess
 } from './agent-process.ts';
+import { Attachments } from './attachments.ts';
 import { Approvals } from './approvals.ts';
 import { offersOf } from './agent-offers.ts';
 import { CommandLog, type TakenCommand } from './command-log.ts';
@@ -67,7 +68,9 @@ export const startRunner = async (env: RunnerEnvironment, log: Log): Promise<Run
 		delay: (ms) => delay(ms)
 	});
 	const commandLog = await CommandLog.open(join(env.sessionFolder, 'commands.log'), outbox.lastN);
-	const session = new RunnerSession({ env, log, outbox, commandLog });
+	const origin = `http://127.0.0.1:${relay.port}`;
+	const attachments = new Attachments({ ...env, origin, log });
+	const session = new RunnerSession({ env, log, outbox, commandLog, attachments });
 	asking.fill(session.approvals.ask);
 	session.connect();
 	const run = async (): Promise<number> => {
@@ -90,6 +93,7 @@ interface SessionDeps {
 	log: Log;
 	outbox: Outbox;
 	commandLog: CommandLog;
+	attachments: Attachments;
 }
 
 class RunnerSession {
@@ -164,6 +168,7 @@ class RunnerSession {
 			commandLog,
 			approvals: this.approvals,
 			configuration,
+			attachments: this.#deps.attachments,
 			onDelta: deltas.add,
 			onHeard: () => watch.heard(),
 			onHeldUp: (heldUp) => {
@@ -246,16 +251,19 @@ class RunnerSession {
 			return;
 		}
 		if (num > last) {
-			if (this.#stopping || this.#connectionEnd) return;
-			await this.#takeSurely({ num, command });
+			if (!(await this.#takeSurely({ num, command }))) return;
 		}
 		this.#connection.acknowledgeCommand(num);
 	}
 
-	async #takeSurely(taken: TakenCommand): Promise<void> {
-		const { commandLog, log } = this.#deps;
+	/** False when the runner ends before the command is durable here. */
+	async #takeSurely(taken: TakenCommand): Promise<boolean> {
+		const { commandLog, attachments, log } = this.#deps;
+		const { command } = taken;
 		for (;;) {
+			if (this.#stopping || this.#connectionEnd) return false;
 			try {
+				if (command.type === 'message') await attachments.fetch(command.attachments ?? []);
 				await commandLog.take(taken.num, taken.command);
 				break;
 			} catch (error) {
@@ -265,6 +273,7 @@ class RunnerSession {
 		}
 		if (this.#agent) this.#agent.handle(taken);
 		else this.#early.push(taken);
+		return true;
 	}
 
 	#endConnection(reason: ConnectionEnd): void {

@@ -34,6 +34,8 @@ export class FakeDoor {
 	/** Upgrades are answered with this status while it is set. */
 	refuseWith: number | null = null;
 	agent: AgentOptions;
+	/** What is had at `/attachments/{id}`, by that path. */
+	readonly files = new Map<string, Buffer>();
 	#commands: RunnerCommand[] = [];
 	#takenNum = 0;
 	#server: Server | null = null;
@@ -61,7 +63,10 @@ export class FakeDoor {
 		rmSync(this.socketPath, { force: true });
 		const server = createServer((request, response) => {
 			if (this.#model && request.url?.startsWith('/model/')) this.#model(request, response);
-			else response.writeHead(404).end();
+			else
+				response
+					.writeHead(this.files.has(request.url ?? '') ? 200 : 404)
+					.end(this.files.get(request.url ?? ''));
 		});
 		this.#server = server;
 		server.on('connection', (socket) => {

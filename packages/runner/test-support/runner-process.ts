@@ -8,6 +8,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Attachment } from '@agent-manager/protocol/attachments.ts';
 import type { AgentOptions } from '@agent-manager/protocol/runner-frames.ts';
 import { findConversation } from '../src/conversation.ts';
 import { FakeDoor } from './fake-door.ts';
@@ -88,10 +89,20 @@ export class RunnerProcess {
 	}
 
 	/** Sends a message; its id is the command's. */
-	say(text: string): string {
+	say(text: string, more: { steer?: boolean; attachments?: Attachment[] } = {}): string {
 		const commandId = randomUUID();
-		this.door.command({ type: 'message', commandId, text });
+		this.door.command({ type: 'message', commandId, text, ...more });
 		return commandId;
+	}
+
+	/** Resolves when the message is in the agent's own queue. */
+	agentHas(commandId: string): Promise<void> {
+		return this.door.until(() =>
+			this.door.committed.some(
+				({ type, payload }) =>
+					type === 'claude.command_lifecycle' && payload.command_uuid === commandId
+			)
+		);
 	}
 
 	signal(signal: NodeJS.Signals): void {

@@ -124,7 +124,9 @@ export const createScriptedModel = (): ScriptedModel => {
 		const stream = createStream(response, body.model, `msg_${calls.length}`);
 		const blocks = lastUserBlocks(body);
 		const result = blocks.some((block) => block.type === 'tool_result');
-		const prompt = blocks.filter((block) => block.type === 'text').at(-1)?.text ?? '';
+		// Claude Code adds where it has put an image.
+		const texts = blocks.flatMap(({ text }) => text ?? []);
+		const prompt = texts.findLast((text) => !text.startsWith('[Image: ')) ?? '';
 		const [verb, ...words] = result ? ['say', 'done'] : prompt.trim().split(' ');
 		const rest = words.join(' ');
 		if (verb === 'bash') return stream.tool('Bash', { command: rest, description: 'as told' });

@@ -91,6 +91,12 @@ export const ERROR_TABLE: Record<ErrorCode, ErrorRow> = {
 	message_not_queued: row(409, 'info', 'The agent has it already, or it was removed.'),
 	rule_invalid: row(400, 'warning'),
 	rule_limit: row(409, 'warning', 'Remove rules that are not needed any more.'),
+	queue_full: row(409, 'warning', 'Wait until the agent has taken some, or remove some.'),
+	attachment_invalid: row(
+		400,
+		'warning',
+		'Attach a whole PNG, JPEG, GIF or WebP image, or a text file.'
+	),
 	nothing_to_do: row(409, 'info'),
 	push_refused: row(403, 'warning', 'Open a pull request, or merge the branch in your own clone.'),
 	push_rejected: row(

@@ -159,6 +159,60 @@ describe('what is asked of the queue', () => {
 		expect(outcome(state, command)).toEqual(expected);
 	});
 
+	it('steers into an open turn only; else the message is like any other', () => {
+		const steer: SessionCommand = { ...say, steer: true } as SessionCommand;
+		const steered = decided(inTurn, steer);
+		expect(words(steered)).toEqual(['message.accepted', 'message.handed_over', '> message']);
+		expect(steered.runnerCommands).toEqual([
+			{ type: 'message', commandId: 'm3', text: 'third', steer: true }
+		]);
+		expect(after(inTurn, steered).queued.at(-1)).toMatchObject({ steer: true, handedOver: true });
+		expect(decided(idle, steer).events).toEqual([
+			{ type: 'message.accepted', payload: { commandId: 'm3', text: 'third', from: 'person' } }
+		]);
+		expect(outcome(stateWith({ ...inTurn, runnerUp: false }), steer)).toEqual(['message.accepted']);
+	});
+
+	it('hands nothing over while a steered message is on its way, and the first when it has arrived', () => {
+		const steer: SessionCommand = { ...say, steer: true } as SessionCommand;
+		const late = stateWith({ ...after(inTurn, decided(inTurn, steer)), openTurn: null });
+		expect(dueMessage(late)).toBeNull();
+		const arrived = evolve(late, {
+			seq: 20,
+			ts: '2026-01-02T03:04:05.000Z',
+			source: 'runner',
+			type: 'runner.message_steered',
+			payload: { commandId: 'm3' }
+		});
+		expect(dueMessage(arrived)?.commandId).toBe('m1');
+	});
+
+	it('moves before another, or last; never before what is on its way', () => {
+		const move = (messageId: string, before: string | null): SessionCommand => ({
+			type: 'move',
+			messageId,
+			before
+		});
+		const three = stateWith({ ...inTurn, queued: [queued('m1'), queued('m2'), queued('m4')] });
+		const order = (command: SessionCommand): string[] =>
+			after(three, decided(three, command)).queued.map(({ commandId }) => commandId);
+		expect(order(move('m4', 'm1'))).toEqual(['m4', 'm1', 'm2']);
+		expect(order(move('m1', null))).toEqual(['m2', 'm4', 'm1']);
+		expect(order(move('m1', 'm4'))).toEqual(['m2', 'm1', 'm4']);
+		expect(order(move('m1', 'm1'))).toEqual(['m1', 'm2', 'm4']);
+		expect(outcome(three, move('m1', 'm9'))).toBe('message_not_queued');
+		expect(outcome(sent, move('m2', 'm1'))).toBe('message_not_queued');
+		expect(outcome(sent, move('m1', null))).toBe('message_not_queued');
+	});
+
+	it('takes a hundred, and says that it is full', () => {
+		const many = Array.from({ length: 100 }, (_, at) => queued(`m${at + 10}`));
+		expect(outcome(stateWith({ ...inTurn, queued: many }), say)).toBe('queue_full');
+		expect(outcome(stateWith({ ...inTurn, queued: many.slice(1) }), say)).toEqual([
+			'message.accepted'
+		]);
+	});
+
 	it('twice is refused: a removed message is gone', () => {
 		const removed = after(inTurn, decided(inTurn, remove('m1')));
 		expect(removed.queued).toEqual([queued('m2')]);

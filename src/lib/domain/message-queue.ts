@@ -13,7 +13,8 @@ import type { SessionState } from './session-state.ts';
 
 export type QueueCommand =
 	| { type: 'edit'; messageId: string; text: string }
-	| { type: 'remove'; commandId: string; messageId: string };
+	| { type: 'remove'; commandId: string; messageId: string }
+	| { type: 'move'; messageId: string; before: string | null };
 
 const isHeld = (message: QueuedMessage): boolean => !message.handedOver;
 
@@ -27,6 +28,10 @@ const takesMessages = (state: SessionState): boolean =>
 /** Whether a message that comes now goes straight to the runner. */
 export const goesAtOnce = (state: SessionState): boolean =>
 	takesMessages(state) && state.queued.length === 0;
+
+/** Whether a message can go into a turn: only what the runner is told while one is open. */
+export const canSteer = (state: SessionState): boolean =>
+	state.runnerUp && state.openTurn !== null && state.desired === 'live';
 
 /** The message whose time has come. */
 export const dueMessage = (state: SessionState): QueuedMessage | null =>
@@ -48,18 +53,41 @@ const finishIfLast = (
 /** Gives the message to the runner, unless it is no longer the one that is due, or reads otherwise by now. */
 export const handOver = (
 	state: SessionState,
-	{ commandId, from, fromSession, seq }: QueuedMessage,
+	{ commandId, from, fromSession, seq, attachments }: QueuedMessage,
 	text: string,
 	finishId: string
 ): Decision => {
 	const due = dueMessage(state);
 	if (due?.commandId !== commandId || due.seq !== seq) return { events: [], runnerCommands: [] };
 	const sender = fromSession === undefined ? {} : { fromSession };
+	const along = attachments ? { attachments } : {};
 	return {
-		events: [{ type: 'message.handed_over', payload: { commandId, text, from, ...sender } }],
-		runnerCommands: [{ type: 'message', commandId, text }, ...finishIfLast(state, due, finishId)]
+		events: [
+			{ type: 'message.handed_over', payload: { commandId, text, from, ...sender, ...along } }
+		],
+		runnerCommands: [
+			{ type: 'message', commandId, text, ...along },
+			...finishIfLast(state, due, finishId)
+		]
 	};
 };
+
+/** What was handed over stays first: it is on its way. */
+const move = (
+	state: SessionState,
+	commandId: string,
+	before: string | null
+): Result<Decision, WireError> => {
+	const target = state.queued.find((message) => message.commandId === before);
+	if (before !== null && (!target || target.handedOver)) return fail(notQueued());
+	return ok({
+		events: [{ type: 'message.moved', payload: { commandId, before } }],
+		runnerCommands: []
+	});
+};
+
+const notQueued = (): WireError =>
+	wireError('message_not_queued', 'The message is not in the queue any more.');
 
 /** Changes a message that is still here. */
 export const decideQueued = (
@@ -68,9 +96,10 @@ export const decideQueued = (
 ): Result<Decision, WireError> => {
 	const message = state.queued.find(({ commandId }) => commandId === command.messageId);
 	if (!message || message.handedOver) {
-		return fail(wireError('message_not_queued', 'The message is not in the queue any more.'));
+		return fail(notQueued());
 	}
 	const { commandId } = message;
+	if (command.type === 'move') return move(state, commandId, command.before);
 	if (command.type === 'edit') {
 		const { text } = command;
 		return ok({

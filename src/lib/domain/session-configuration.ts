@@ -47,8 +47,13 @@ const changesOf = (state: SessionState, command: ConfigureCommand): Partial<Conf
 };
 
 /** A runner of an earlier version has no ear for it. */
-const isTooOld = ({ runnerUp, runnerVersion }: SessionState): boolean =>
+export const isTooOld = ({ runnerUp, runnerVersion }: SessionState): boolean =>
 	runnerUp && runnerVersion !== null && runnerVersion < COMMAND_SINCE.configure;
+
+export const tooOld = (): WireError =>
+	wireError('not_supported', 'The sandbox of this session is of an earlier version.', {
+		hint: 'Stop and resume the session first.'
+	});
 
 export const decideConfigure = (
 	state: SessionState,
@@ -57,11 +62,7 @@ export const decideConfigure = (
 	const changes = changesOf(state, command);
 	if (Object.keys(changes).length === 0) return ok({ events: [], runnerCommands: [] });
 	if (isTooOld(state)) {
-		return fail(
-			wireError('not_supported', 'The sandbox of this session is of an earlier version.', {
-				hint: 'Stop and resume the session, then change it.'
-			})
-		);
+		return fail(tooOld());
 	}
 	const { commandId } = command;
 	const payload = { commandId, ...changes };

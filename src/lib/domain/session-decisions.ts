@@ -2,17 +2,31 @@
  * What a command means for a session as it is now: pure, so that it can be tested by tables. The
  * answer is the facts to append and what to tell the runner; the reconciler does the rest.
  */
+import type { Attachment } from '@agent-manager/protocol/attachments.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { ManagerEventPayload, ManagerEventType } from '@agent-manager/protocol/events.ts';
 import type { MessageFrom, PermissionMode, RuleScope } from '@agent-manager/protocol/session.ts';
 import type { JsonObject } from '@agent-manager/protocol/json.ts';
 import type { RunnerCommand } from '@agent-manager/protocol/runner-frames.ts';
+import { QUEUE_MAX } from '@agent-manager/protocol/requests.ts';
 import { wireError } from './errors.ts';
 import { decideGit, type GitCommand } from './git-action.ts';
 import { fail, ok, type Result } from './result.ts';
 import { isLive } from './session-machine.ts';
-import { decideQueued, finishWaits, goesAtOnce, type QueueCommand } from './message-queue.ts';
-import { decideConfigure, modeAfterPlan, type ConfigureCommand } from './session-configuration.ts';
+import {
+	canSteer,
+	decideQueued,
+	finishWaits,
+	goesAtOnce,
+	type QueueCommand
+} from './message-queue.ts';
+import {
+	decideConfigure,
+	isTooOld,
+	modeAfterPlan,
+	tooOld,
+	type ConfigureCommand
+} from './session-configuration.ts';
 import { decideMark, type SessionMark } from './session-marks.ts';
 import { decideRules, rulesToKeep, type RulesCommand } from './session-rules.ts';
 import { silenceOf, type SessionState } from './session-state.ts';
@@ -29,6 +43,9 @@ export type SessionCommand =
 			from: MessageFrom;
 			/** The orchestrator that sends it. */
 			fromSession?: string;
+			/** Into the turn that runs, if one does. */
+			steer?: boolean;
+			attachments?: Attachment[];
 	  }
 	| { type: 'interrupt'; commandId: string }
 	| {
@@ -99,9 +116,24 @@ const backToLife = (state: SessionState, reason: StartReason): ManagerEvent[] =>
 	startRequested(state, reason)
 ];
 
-const message: Decide<'message'> = (state, { commandId, text, from, fromSession }) => {
+const message: Decide<'message'> = (state, command) => {
+	const { commandId, text, from, fromSession } = command;
 	if (!isLive(state.status) || state.ending !== null) return fail(notLive(state));
-	const sender = fromSession === undefined ? {} : { fromSession };
+	if (state.queued.length >= QUEUE_MAX) {
+		return fail(wireError('queue_full', `${QUEUE_MAX} messages wait already.`));
+	}
+	const along = command.attachments?.length ? { attachments: command.attachments } : {};
+	if (command.attachments?.length && isTooOld(state)) return fail(tooOld());
+	const sender = { ...(fromSession === undefined ? {} : { fromSession }), ...along };
+	if (command.steer && canSteer(state)) {
+		return decided(
+			[
+				{ type: 'message.accepted', payload: { commandId, text, from, ...sender, steer: true } },
+				{ type: 'message.handed_over', payload: { commandId } }
+			],
+			[{ type: 'message', commandId, text, steer: true, ...along }]
+		);
+	}
 	const accepted: ManagerEvent = {
 		type: 'message.accepted',
 		payload: { commandId, text, from, ...sender }
@@ -109,7 +141,7 @@ const message: Decide<'message'> = (state, { commandId, text, from, fromSession 
 	const wake = state.asleep ? [startRequested(state, 'wake')] : [];
 	if (!goesAtOnce(state)) return decided([accepted, ...wake]);
 	const handedOver: ManagerEvent = { type: 'message.handed_over', payload: { commandId } };
-	return decided([accepted, handedOver], [{ type: 'message', commandId, text }]);
+	return decided([accepted, handedOver], [{ type: 'message', commandId, text, ...along }]);
 };
 
 const interrupt: Decide<'interrupt'> = (state, { commandId }) => {
@@ -227,6 +259,7 @@ const deciders: { [T in SessionCommand['type']]: Decide<T> } = {
 	rules: decideRules,
 	edit: decideQueued,
 	remove: decideQueued,
+	move: decideQueued,
 	git: decideGit
 };
 

@@ -20,6 +20,7 @@ import type {
 } from '@agent-manager/protocol/session.ts';
 import type { z } from 'zod';
 import { foldClaude } from './session-agent-words.ts';
+import { moveInQueue } from './message-order.ts';
 import { withConfiguration } from './session-configuration.ts';
 import { withRules } from './session-rules.ts';
 import {
@@ -166,9 +167,13 @@ const managerFolds: ManagerFolds = {
 		// Whatever the agent began while it was put to sleep ended with its sandbox.
 		return state.asleep ? atRest(withoutTurn(gone)) : gone;
 	},
-	'message.accepted': (state, { commandId, from, fromSession }, event) => {
-		const sender = fromSession === undefined ? {} : { fromSession };
-		const message = { commandId, from, ...sender, seq: event.seq, handedOver: false };
+	'message.accepted': (state, { commandId, from, fromSession, steer, attachments }, event) => {
+		const more = {
+			...(fromSession && { fromSession }),
+			...(steer && { steer }),
+			...(attachments && { attachments })
+		};
+		const message = { commandId, from, ...more, seq: event.seq, handedOver: false };
 		return { ...state, queued: [...state.queued, message] };
 	},
 	'message.handed_over': (state, { commandId }) =>
@@ -176,6 +181,10 @@ const managerFolds: ManagerFolds = {
 	'message.edited': (state, { commandId }, event) =>
 		withQueued(state, commandId, (message) => ({ ...message, seq: event.seq })),
 	'message.removed': (state, { commandId }) => restIfIdle(withoutQueued(state, commandId)),
+	'message.moved': (state, { commandId, before }) => ({
+		...state,
+		queued: moveInQueue(state.queued, commandId, before)
+	}),
 	'request.decided': (state, { requestId, remember }) =>
 		withRules(
 			withoutPending(state, requestId),
@@ -258,6 +267,7 @@ const runnerFolds: RunnerFolds = {
 		if (!isLive(state.status)) return begun;
 		return inTurn({ ...begun, openTurn: commandId, settling: false, limit: null });
 	},
+	'runner.message_steered': (state, { commandId }) => restIfIdle(withoutQueued(state, commandId)),
 	'runner.turn_ended': (state) => {
 		const ended = { ...withoutTurn(state), settling: true };
 		return isLive(state.status)

@@ -2,6 +2,7 @@
  * What a transcript is made of once its events are folded: one block is one thing a person reads.
  * Blocks are plain data and never changed in place; a changed block is a new object with the same key.
  */
+import type { Attachment } from '@agent-manager/protocol/attachments.ts';
 import type { EventSource } from '@agent-manager/protocol/events.ts';
 import type { Loose } from './loose-json.ts';
 
@@ -25,8 +26,14 @@ export interface UserBlock extends BlockBase {
 	fromSession?: string;
 	/** The event with which the agent began; null until then. It stands in the transcript there. */
 	begunSeq: number | null;
-	/** `queued`: the agent has not begun with it. `unknown`: nobody can tell whether it arrived. */
-	delivery: 'queued' | 'delivered' | 'unknown';
+	/** It was meant for the turn that ran. */
+	steer?: boolean;
+	attachments?: Attachment[];
+	/**
+	 * `queued`: the agent has not begun with it. `delivered`: a turn began with it. `steered`: it went into the
+	 * turn that ran. `unknown`: nobody can tell whether it arrived.
+	 */
+	delivery: 'queued' | 'delivered' | 'steered' | 'unknown';
 }
 
 export interface TextBlock extends BlockBase {

@@ -10,7 +10,13 @@ import { cleanLine, cleanText } from './clean-text.ts';
 import { SILENCE_WORDS } from './exit-causes.ts';
 import { EFFORT_WORDS, MODE_WORDS } from './mode-words.ts';
 import { foldCutOff } from './transcript-cut-off.ts';
-import { editMessage, handedOver, queueMessage, removeMessage } from './transcript-messages.ts';
+import {
+	editMessage,
+	handedOver,
+	moveMessage,
+	queueMessage,
+	removeMessage
+} from './transcript-messages.ts';
 import { settleRequest } from './transcript-requests.ts';
 import { addBlock, type TranscriptState } from './transcript-state.ts';
 import {
@@ -141,6 +147,7 @@ const folds: { [T in ManagerEventType]: Fold<T> | null } = {
 	'message.handed_over': (state, payload, event) => handedOver(state, event, payload),
 	'message.edited': (state, payload) => editMessage(state, payload),
 	'message.removed': (state, { commandId }) => removeMessage(state, commandId),
+	'message.moved': (state, payload) => moveMessage(state, payload),
 	'session.configured': foldConfigured,
 	'message.cut_off': (state, payload, event) => foldCutOff(state, event, payload),
 	'interrupt.requested': (state) => {

@@ -4,6 +4,7 @@
  * its turn begins.
  */
 import { cleanText } from './clean-text.ts';
+import { moveInQueue } from './message-order.ts';
 import type { UserBlock } from './transcript-blocks.ts';
 import { addBlock, messageKey, type TranscriptState } from './transcript-state.ts';
 import type { SessionEvent, ManagerEventPayload } from '@agent-manager/protocol/events.ts';
@@ -11,8 +12,9 @@ import type { SessionEvent, ManagerEventPayload } from '@agent-manager/protocol/
 export const queueMessage = (
 	state: TranscriptState,
 	event: SessionEvent,
-	{ commandId, text, from, fromSession }: ManagerEventPayload<'message.accepted'>
+	message: ManagerEventPayload<'message.accepted'>
 ): void => {
+	const { commandId, text, from, fromSession, steer, attachments } = message;
 	const key = messageKey(commandId);
 	if (state.spots.has(key) || state.queued.some((queued) => queued.key === key)) return;
 	state.queued = [
@@ -27,6 +29,8 @@ export const queueMessage = (
 			from,
 			...(fromSession === undefined ? {} : { fromSession }),
 			begunSeq: null,
+			...(steer && { steer }),
+			...(attachments && { attachments }),
 			delivery: 'queued'
 		}
 	];
@@ -36,10 +40,10 @@ export const queueMessage = (
 export const handedOver = (
 	state: TranscriptState,
 	event: SessionEvent,
-	{ commandId, text, from, fromSession }: ManagerEventPayload<'message.handed_over'>
+	{ text, from, ...more }: ManagerEventPayload<'message.handed_over'>
 ): void => {
 	if (text === undefined || !from) return;
-	queueMessage(state, event, { commandId, text, from, ...(fromSession && { fromSession }) });
+	queueMessage(state, event, { ...more, text, from });
 };
 
 export const editMessage = (
@@ -55,6 +59,13 @@ export const editMessage = (
 export const removeMessage = (state: TranscriptState, commandId: string): void => {
 	const key = messageKey(commandId);
 	state.queued = state.queued.filter((queued) => queued.key !== key);
+};
+
+export const moveMessage = (
+	state: TranscriptState,
+	{ commandId, before }: ManagerEventPayload<'message.moved'>
+): void => {
+	state.queued = moveInQueue(state.queued, commandId, before);
 };
 
 /** Takes a message out of the queue and puts it where the transcript now is. */

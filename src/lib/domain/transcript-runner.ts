@@ -38,6 +38,7 @@ const folds: { [T in RunnerEventType]: Fold<T> | null } = {
 		state.turn ??= newTurn(event.ts);
 		state.lastAgentWordAt = event.ts;
 	},
+	'runner.message_steered': (state, { commandId }) => deliverMessage(state, commandId, 'steered'),
 	'runner.turn_ended': (state, { outcome }, event) => {
 		closeTurn(state, event, outcome);
 	},

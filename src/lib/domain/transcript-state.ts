@@ -103,14 +103,15 @@ export const carryOf = (state: TranscriptState): TranscriptCarry => ({
 	totalCostUsd: state.totalCostUsd,
 	demo: state.demo,
 	interruptAsked: state.interruptAsked,
-	queued: state.queued.map(({ seq, ts, commandId, text, from, fromSession }) => ({
-		seq,
-		ts,
-		commandId,
-		text,
-		from,
-		...(fromSession === undefined ? {} : { fromSession })
-	})),
+	queued: state.queued.map((message) => {
+		const { seq, ts, commandId, text, from, fromSession, steer, attachments } = message;
+		return {
+			...{ seq, ts, commandId, text, from },
+			...(fromSession === undefined ? {} : { fromSession }),
+			...(steer && { steer }),
+			...(attachments && { attachments })
+		};
+	}),
 	todos: state.todos
 });
 

@@ -154,9 +154,10 @@ const foldAuth: Fold = (state, event, payload) => {
 
 const foldLifecycle: Fold = (state, _event, payload) => {
 	const commandId = textAt(payload, 'command_uuid');
-	if (commandId !== null && textAt(payload, 'state') === 'started') {
-		deliverMessage(state, commandId, 'delivered');
-	}
+	if (commandId === null || textAt(payload, 'state') !== 'started') return;
+	// Whether a steered one went into the turn or begins one, the runner says next.
+	const isSteered = state.queued.some((queued) => queued.commandId === commandId && queued.steer);
+	if (!isSteered) deliverMessage(state, commandId, 'delivered');
 };
 
 const foldLost: Fold = (state, event) =>

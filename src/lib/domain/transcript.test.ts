@@ -144,6 +144,42 @@ describe('a whole story', () => {
 	});
 });
 
+describe('a steered message', () => {
+	const steered = (more: (log: LogWriter) => void): string[] => {
+		const log = inTurn((log) => {
+			log.manager('message.accepted', {
+				commandId: 's',
+				text: 'Tabs',
+				from: 'person',
+				steer: true
+			});
+			log.manager('message.handed_over', { commandId: 's' });
+			more(log);
+		});
+		return only(log.events, 'user').map(({ text, delivery }) => `${text}: ${delivery}`);
+	};
+	const starts = (log: LogWriter): void =>
+		void log.claude({ type: 'command_lifecycle', command_uuid: 's', state: 'started' });
+
+	it('stands in the turn that it went into', () => {
+		const words = steered((log) => {
+			starts(log);
+			log.runner('runner.message_steered', { commandId: 's' });
+		});
+		expect(words).toEqual(['Do it: delivered', 'Tabs: steered']);
+	});
+
+	it('begins a turn when it came too late, and stands nowhere before that is known', () => {
+		expect(steered(starts)).toEqual(['Do it: delivered']);
+		const words = steered((log) => {
+			log.turnEnded('m1');
+			starts(log);
+			log.turnStarted('s');
+		});
+		expect(words).toEqual(['Do it: delivered', 'Tabs: delivered']);
+	});
+});
+
 describe('calls and results', () => {
 	it('joins a result to its call, in whatever order results come', () => {
 		const { events } = inTurn((log) => {

@@ -1,4 +1,5 @@
 /** What is behind each session's door: its runner, the model, the way out to allowed hosts. */
+import type { ServerResponse } from 'node:http';
 import { homedir } from 'node:os';
 import type { Dispatcher } from 'undici';
 import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
@@ -16,6 +17,7 @@ import { createDoor, type Door } from './runner/door/door.ts';
 import { decideEgress, type EgressPolicy } from './runner/door/egress-policy.ts';
 import type { Observer } from './app-health.ts';
 import type { AppOrchestrator } from './app-orchestrator.ts';
+import type { AttachmentService } from './sessions/attachment-service.ts';
 import type { AppSessions } from './app-sessions.ts';
 
 export interface AppDoorOptions {
@@ -49,6 +51,18 @@ const describeModel = (model: UpstreamDescription): ModelDescription => {
 	const where = model.kind === 'anthropic' ? 'Anthropic' : (model.baseUrl ?? 'custom upstream');
 	const credential = model.credential ? ` · ${CREDENTIAL_LABELS[model.credential]}` : '';
 	return { ...model, label: `${where}${credential}` };
+};
+
+const sendAttachment = async (
+	attachments: AttachmentService,
+	id: string,
+	res: ServerResponse,
+	sessionId: string
+): Promise<void> => {
+	const found = await attachments.read(sessionId as SessionId, id);
+	if (!found.ok) return void res.writeHead(404).end();
+	const { facts, body } = found.value;
+	res.writeHead(200, { 'content-type': facts.mediaType, 'content-length': body.length }).end(body);
 };
 
 export const createAppDoor = (options: AppDoorOptions): AppDoor => {
@@ -122,6 +136,13 @@ export const createAppDoor = (options: AppDoorOptions): AppDoor => {
 						logger.warn({ err: cause, sessionId }, 'a request to the tools broke off');
 						res.destroy();
 					}),
+			attachment: (id, res, { sessionId }) =>
+				void tellFailure(
+					sendAttachment(sessions().service.attachments, id, res, sessionId).catch((cause) => {
+						res.destroy();
+						throw cause;
+					})
+				),
 			egress: async (sessionId, host, port) =>
 				decideEgress(await policyOf(sessionId as SessionId), host, port),
 			egressDenied: (sessionId, denial) =>

@@ -62,7 +62,7 @@ export const createAppRepos = (options: AppReposOptions): AppRepos => {
 		...{ db, client, apiUrl, logger, now: Date.now },
 		session: (id) => sessions().service.get(id),
 		push: (id) => pushAndWait(sessions().service, hub, id),
-		send: (id, text, key) => sessions().service.sendMessage(id, text, 'person', key)
+		send: (id, text, key) => sessions().service.sendMessage(id, { message: text }, 'person', key)
 	});
 	const publish = latestOnly(async (id: RepoId): Promise<void> => {
 		try {

@@ -19,6 +19,7 @@ import type { AppRepos } from './app-repos.ts';
 import { notLeader, type Standby } from './app-standby.ts';
 import type { Config } from './config.ts';
 import { formatConfigProblems, loadProcessConfig } from './config-process.ts';
+import { SavedPrompts } from './db/saved-prompts.ts';
 import { throughOutages, type OutageOptions } from './db/outage.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { readAppVersion } from './project-root.ts';
@@ -44,6 +45,7 @@ export interface App {
 	originPolicy: () => OriginPolicy;
 	signIn: (cookies: Cookies) => void;
 	sessions: SessionService;
+	savedPrompts: SavedPrompts;
 	repos: AppRepos['service'];
 	githubRepositories: AppRepos['listGithub'];
 	pulls: AppRepos['pulls'];
@@ -209,6 +211,7 @@ const start = async ({ onStandby, signal }: StartOptions): Promise<App> => {
 		credentials,
 		originPolicy: () => policy,
 		signIn: signInWith(credentials),
+		savedPrompts: new SavedPrompts(database.db, () => new Date()),
 		sessions: sessions.service,
 		repos: repos.service,
 		githubRepositories: repos.listGithub,

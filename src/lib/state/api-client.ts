@@ -10,7 +10,7 @@ import { fail, ok, type Result } from '#lib/domain/result.ts';
 export type ApiResult<T> = Promise<Result<T, WireError>>;
 
 interface RequestOptions {
-	method?: 'GET' | 'POST' | 'DELETE';
+	method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
 	body?: unknown;
 	/** Makes a command exactly-once: the same key may be sent again after a lost answer. */
 	idempotencyKey?: string;

@@ -3,6 +3,7 @@
  * be decided stays with its text and says so; sending it again uses the same idempotency key, so it
  * can't come twice.
  */
+import type { Attachment } from '@agent-manager/protocol/attachments.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { CommandOutcome, Connection } from './connection.svelte.ts';
 import { newId } from './new-id.ts';
@@ -10,6 +11,9 @@ import { newId } from './new-id.ts';
 export interface OutgoingMessage {
 	commandId: string;
 	text: string;
+	/** Into the turn that runs. */
+	steer: boolean;
+	attachments: Attachment[];
 	/** `accepted`: stored by the manager, its event is about to arrive. */
 	state: 'sending' | 'accepted' | 'unknown' | 'failed';
 	error: WireError | null;
@@ -27,8 +31,11 @@ export class Outbox {
 		this.#sessionId = sessionId;
 	}
 
-	send(text: string): Promise<void> {
-		const message: OutgoingMessage = { commandId: newId(), text, state: 'sending', error: null };
+	send(text: string, steer = false, attachments: Attachment[] = []): Promise<void> {
+		const message: OutgoingMessage = {
+			...{ commandId: newId(), text, steer, attachments },
+			...{ state: 'sending', error: null }
+		};
 		this.messages = [...this.messages, message];
 		return this.#deliver(message);
 	}
@@ -40,11 +47,11 @@ export class Outbox {
 		return this.#deliver(message);
 	}
 
-	/** Takes the message away and returns its text, for the composer. */
-	withdraw(commandId: string): string {
-		const text = this.messages.find((m) => m.commandId === commandId)?.text ?? '';
+	/** Takes the message away and returns it, for the composer. */
+	withdraw(commandId: string): OutgoingMessage | null {
+		const message = this.messages.find((m) => m.commandId === commandId) ?? null;
 		this.messages = this.messages.filter((m) => m.commandId !== commandId);
-		return text;
+		return message;
 	}
 
 	/** The log has it. */
@@ -54,7 +61,15 @@ export class Outbox {
 
 	async #deliver(message: OutgoingMessage): Promise<void> {
 		const outcome = await this.#connection.command(
-			{ type: 'session.send_message', sessionId: this.#sessionId, message: message.text },
+			{
+				type: 'session.send_message',
+				sessionId: this.#sessionId,
+				message: message.text,
+				...(message.steer && { steer: true }),
+				...(message.attachments.length > 0 && {
+					attachments: message.attachments.map(({ id }) => id)
+				})
+			},
 			message.commandId
 		);
 		this.#change(message.commandId, changeOf(outcome));

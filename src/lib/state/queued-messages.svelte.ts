@@ -49,6 +49,11 @@ export class QueuedMessages {
 		return this.#change('session.remove_message', messageId, {});
 	}
 
+	/** Before the other one, or last. */
+	move(messageId: string, before: string | null): Promise<boolean> {
+		return this.#change('session.move_message', messageId, { before });
+	}
+
 	async #load(seq: number): Promise<void> {
 		const body = await this.#fetch(`/api/sessions/${this.#sessionId}/events/${seq}`);
 		if (body.ok && typeof body.value.text === 'string') this.#texts.set(seq, body.value.text);
@@ -56,7 +61,7 @@ export class QueuedMessages {
 	}
 
 	async #change(
-		type: 'session.edit_message' | 'session.remove_message',
+		type: 'session.edit_message' | 'session.remove_message' | 'session.move_message',
 		messageId: string,
 		more: object
 	): Promise<boolean> {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { fittingCommands } from './command-list.ts';
+import { fittingNames } from './command-list.ts';
 
 const commands = ['compact', 'context', 'security-review', 'init'].map((name) => ({
 	...{ name, description: '', argumentHint: '' }
 }));
-const names = (text: string): string[] => fittingCommands(text, commands).map(({ name }) => name);
+const names = (text: string): string[] => fittingNames(text, commands).map(({ name }) => name);
 
-describe('fittingCommands', () => {
+describe('fittingNames', () => {
 	it('lists all of them at the slash, and those that begin so before those that have it', () => {
 		expect(names('/')).toEqual(['compact', 'context', 'security-review', 'init']);
 		expect(names('/c')).toEqual(['compact', 'context', 'security-review']);

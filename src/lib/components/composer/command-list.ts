@@ -1,4 +1,4 @@
-/** Which of the agent's commands fit what is being written: those that begin so first, then those that have it. */
+/** Which of the things with a name fit what is written after a slash: those that begin so first, then those that have it. */
 
 export interface AgentCommand {
 	name: string;
@@ -14,10 +14,12 @@ const nameIn = (text: string): string | null => {
 	return found ? (found[1] ?? '').toLowerCase() : null;
 };
 
-export const fittingCommands = (
+export const isNaming = (text: string): boolean => nameIn(text) !== null;
+
+export const fittingNames = <T extends { name: string }>(
 	text: string,
-	commands: readonly AgentCommand[]
-): AgentCommand[] => {
+	commands: readonly T[]
+): T[] => {
 	const name = nameIn(text);
 	if (name === null) return [];
 	const begin = commands.filter((command) => command.name.toLowerCase().startsWith(name));

@@ -4,7 +4,7 @@ import { render } from 'vitest-browser-svelte';
 import { sampleSession } from '../../../../tests/support/sample-session.ts';
 import Composer from './composer.svelte';
 
-const onSend = vi.fn<(text: string) => Promise<void>>();
+const onSend = vi.fn<(text: string, steer: boolean, along: unknown[]) => Promise<void>>();
 const onInterrupt = vi.fn();
 
 const props = (
@@ -33,7 +33,7 @@ describe('the composer', () => {
 		await userEvent.keyboard('one{Shift>}{Enter}{/Shift}two');
 		expect(onSend).not.toHaveBeenCalled();
 		await userEvent.keyboard('{Enter}');
-		expect(onSend.mock.calls).toEqual([['one\ntwo']]);
+		expect(onSend.mock.calls).toEqual([['one\ntwo', false, []]]);
 		expect(value()).toBe('');
 	});
 
@@ -49,7 +49,7 @@ describe('the composer', () => {
 		expect(value()).toBe('/context ');
 		expect(onSend).not.toHaveBeenCalled();
 		await userEvent.keyboard('{Enter}');
-		expect(onSend.mock.calls).toEqual([['/context ']]);
+		expect(onSend.mock.calls).toEqual([['/context ', false, []]]);
 		await userEvent.keyboard('/co{Escape}');
 		expect(page.getByRole('listbox').elements()).toHaveLength(0);
 		expect(value()).toBe('/co');
@@ -107,12 +107,23 @@ describe('the composer', () => {
 		expect(localStorage.getItem('draft:one')).toBeNull();
 	});
 
-	it('queues while a turn runs, and stops it with Esc, once', async () => {
+	it('queues, steers and interrupts while a turn runs, by keys and buttons, interrupting once', async () => {
 		await render(Composer, props('running'));
-		await expect.element(page.getByRole('button', { name: 'Queue' })).toBeVisible();
 		await userEvent.fill(field(), 'Next');
 		await userEvent.keyboard('{Enter}');
-		expect(onSend).toHaveBeenCalledWith('Next');
+		await userEvent.fill(field(), 'Now');
+		await userEvent.keyboard('{Control>}{Enter}{/Control}');
+		await userEvent.fill(field(), 'Next too');
+		await userEvent.click(page.getByRole('button', { name: 'Queue' }));
+		await userEvent.fill(field(), 'Now too');
+		await userEvent.click(page.getByRole('button', { name: 'Steer' }));
+		expect(onSend.mock.calls).toEqual([
+			['Next', false, []],
+			['Now', true, []],
+			['Next too', false, []],
+			['Now too', true, []]
+		]);
+		await userEvent.click(field());
 		await userEvent.keyboard('{Escape}{Escape}');
 		expect(onInterrupt).toHaveBeenCalledTimes(1);
 	});

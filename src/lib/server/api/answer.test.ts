@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { sendMessageSchema, eventsQuerySchema } from '@agent-manager/protocol/requests.ts';
+import { editMessageSchema, eventsQuerySchema } from '@agent-manager/protocol/requests.ts';
 import { sessionIdSchema } from '@agent-manager/protocol/ids.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import { BODY_MAX_BYTES, readBody, readId, readKey, readQuery, refuse } from './answer.ts';
@@ -29,7 +29,7 @@ describe('readBody', () => {
 		['too much', 'x'.repeat(BODY_MAX_BYTES + 1), 'application/json', 'payload_too_large']
 	];
 	it.each(cases)('%s', async (_name, body, type, code) => {
-		const read = await readBody(post(body, type), sendMessageSchema);
+		const read = await readBody(post(body, type), editMessageSchema);
 		expect(read.ok ? null : read.error.code).toBe(code);
 	});
 });

@@ -41,23 +41,33 @@ export const parseWith = <S extends z.ZodType>(
 	);
 };
 
-const readText = async (request: Request): Promise<Result<string, WireError>> => {
+/** The body as it came. */
+export const readBytes = async (
+	request: Request,
+	maxBytes: number
+): Promise<Result<Buffer, WireError>> => {
 	const tooLarge = () =>
-		fail(wireError('payload_too_large', `A request body is at most ${BODY_MAX_BYTES} bytes.`));
-	if (Number(request.headers.get('content-length') ?? 0) > BODY_MAX_BYTES) return tooLarge();
+		fail(wireError('payload_too_large', `This body is at most ${maxBytes} bytes.`));
+	if (Number(request.headers.get('content-length') ?? 0) > maxBytes) return tooLarge();
 	const chunks: Uint8Array[] = [];
 	let size = 0;
 	try {
 		for await (const chunk of request.body ?? []) {
 			size += chunk.byteLength;
-			if (size > BODY_MAX_BYTES) return tooLarge();
+			if (size > maxBytes) return tooLarge();
 			chunks.push(chunk);
 		}
 	} catch {
 		return tooLarge();
 	}
+	return ok(Buffer.concat(chunks));
+};
+
+const readText = async (request: Request): Promise<Result<string, WireError>> => {
+	const bytes = await readBytes(request, BODY_MAX_BYTES);
+	if (!bytes.ok) return bytes;
 	try {
-		return ok(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks)));
+		return ok(new TextDecoder('utf-8', { fatal: true }).decode(bytes.value));
 	} catch {
 		return fail(wireError('bad_request', 'The body is not valid UTF-8.'));
 	}

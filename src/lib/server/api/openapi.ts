@@ -38,12 +38,10 @@ import {
 	registerRepoSchema,
 	renameSchema,
 	repoRuleRequestSchema,
-	sendMessageSchema,
 	sessionRulesSchema,
 	startSessionSchema
 } from '@agent-manager/protocol/requests.ts';
 import {
-	commandAnswerSchema,
 	demoAnswerSchema,
 	eventPageSchema,
 	githubListSchema,
@@ -62,22 +60,8 @@ import {
 import { usageQuerySchema, usageSchema } from '@agent-manager/protocol/usage.ts';
 import { jsonObjectSchema } from '@agent-manager/protocol/json.ts';
 import { ERROR_TABLE } from '#lib/domain/errors.ts';
-
-interface Operation {
-	summary: string;
-	query?: Record<string, { description: string; schema: object }>;
-	body?: z.ZodType;
-	status: number;
-	answer: z.ZodType;
-	/** The answer's media type, where it is not one JSON document. */
-	mediaType?: string;
-	/** Takes an idempotency key. */
-	isCommand?: true;
-	/** Answered without a token. */
-	open?: true;
-}
-
-type Method = 'get' | 'post' | 'patch' | 'delete';
+import { MESSAGE_OPERATIONS } from './message-operations.ts';
+import { command, type Method, type Operation } from './operation.ts';
 
 const scopeParameter = {
 	description:
@@ -89,13 +73,6 @@ const commitParameter = {
 	schema: { type: 'string' }
 };
 const whole = { type: 'integer', minimum: 0 };
-const command = (summary: string, body?: z.ZodType): Operation => ({
-	summary,
-	...(body ? { body } : {}),
-	status: 202,
-	answer: commandAnswerSchema,
-	isCommand: true
-});
 
 /** Every path of the API, with its methods. */
 export const OPERATIONS: Record<string, Partial<Record<Method, Operation>>> = {
@@ -186,16 +163,7 @@ export const OPERATIONS: Record<string, Partial<Record<Method, Operation>>> = {
 			}
 		}
 	},
-	'/api/sessions/{id}/messages': {
-		post: command(
-			'Send a message. It is delivered when the open turn has ended.',
-			sendMessageSchema
-		)
-	},
-	'/api/sessions/{id}/messages/{messageId}': {
-		patch: command('Change a message that the agent has not got yet.', sendMessageSchema),
-		delete: command('Take back a message that the agent has not got yet.')
-	},
+	...MESSAGE_OPERATIONS,
 	'/api/sessions/{id}/decide': {
 		post: command('Answer an approval, a question or a plan.', decideSchema)
 	},

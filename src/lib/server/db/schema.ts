@@ -9,6 +9,7 @@ import {
 	bigint,
 	bigserial,
 	boolean,
+	customType,
 	index,
 	integer,
 	json,
@@ -21,6 +22,7 @@ import {
 	uniqueIndex,
 	uuid
 } from 'drizzle-orm/pg-core';
+import type { Attachment } from '@agent-manager/protocol/attachments.ts';
 import type { EventMark, EventSource } from '@agent-manager/protocol/events.ts';
 import type { PullRequest } from '@agent-manager/protocol/github.ts';
 import type { RepoKind, RepoStatus } from '@agent-manager/protocol/repo.ts';
@@ -30,6 +32,8 @@ import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { JsonObject } from '@agent-manager/protocol/json.ts';
 import type { ForkPoint } from '#lib/domain/fork-point.ts';
 import type { SessionState } from '#lib/domain/session-state.ts';
+
+const bytes = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
 
 const moment = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' });
 
@@ -123,7 +127,7 @@ export const sessions = pgTable(
 );
 
 /** Events at which turns begin and end, and what waits between them: few, whatever the log's length. */
-export const isBoundary = sql`(type in ('session.created', 'session.start_requested', 'session.idled', 'session.stopped', 'session.finished', 'session.failed', 'message.accepted', 'interrupt.requested', 'runner.turn_started', 'runner.turn_ended', 'runner.command_unknown_outcome') or type like 'claude.result%')`;
+export const isBoundary = sql`(type in ('session.created', 'session.start_requested', 'session.idled', 'session.stopped', 'session.finished', 'session.failed', 'message.accepted', 'interrupt.requested', 'runner.turn_started', 'runner.turn_ended', 'runner.command_unknown_outcome', 'runner.message_steered', 'message.removed') or type like 'claude.result%')`;
 
 /** What a reader looks for as an error: a session or turn that failed, a call that did. */
 export const isFailure = sql`(type = 'session.failed' or (type like 'claude.result%' and payload->>'is_error' = 'true') or (type = 'claude.user' and payload @? '$.message.content[*] ? (@.is_error == true)'))`;
@@ -161,6 +165,29 @@ export const eventBodies = pgTable(
 	},
 	(table) => [primaryKey({ columns: [table.sessionId, table.seq] })]
 );
+
+/** What goes along with messages. Events name it; it is fetched by its id, and goes with its session. */
+export const attachments = pgTable(
+	'attachments',
+	{
+		id: uuid('id').primaryKey(),
+		sessionId: uuid('session_id')
+			.notNull()
+			.references(() => sessions.id, { onDelete: 'cascade' }),
+		facts: jsonb('facts').$type<Attachment>().notNull(),
+		body: bytes('body').notNull(),
+		createdAt: moment('created_at').notNull().defaultNow()
+	},
+	(table) => [index('attachments_session').on(table.sessionId)]
+);
+
+/** Words that a person keeps to say them again, in any session. */
+export const savedPrompts = pgTable('saved_prompts', {
+	id: uuid('id').primaryKey(),
+	name: text('name').notNull(),
+	text: text('text').notNull(),
+	updatedAt: moment('updated_at').notNull()
+});
 
 /** What a client asked for under an idempotency key, and what it was answered. */
 export const commands = pgTable('commands', {

@@ -19,9 +19,12 @@ const ENDS: ReadonlySet<string> = new Set([
 	'session.finished',
 	'session.failed'
 ]);
-const BEGINS: ReadonlySet<string> = new Set([
+/** Each takes a message out of the queue. */
+const LEAVES: ReadonlySet<string> = new Set([
 	'runner.turn_started',
-	'runner.command_unknown_outcome'
+	'runner.message_steered',
+	'runner.command_unknown_outcome',
+	'message.removed'
 ]);
 
 /** As many boundaries are looked at: those of dozens of turns. */
@@ -39,11 +42,11 @@ const isResult = ({ type }: Boundary): boolean => type.startsWith('claude.result
 const chooseBoundaries = (boundaries: readonly Boundary[]): Boundary[] => {
 	const lastEnd = boundaries.findLastIndex(({ type }) => ENDS.has(type));
 	const lastResult = boundaries.slice(0, lastEnd + 1).findLastIndex(isResult);
-	const begun = new Set(
-		boundaries.filter(({ type }) => BEGINS.has(type)).map(({ command_id: id }) => id)
+	const gone = new Set(
+		boundaries.filter(({ type }) => LEAVES.has(type)).map(({ command_id: id }) => id)
 	);
 	return boundaries.filter((boundary, index) => {
-		if (boundary.type === 'message.accepted') return !begun.has(boundary.command_id);
+		if (boundary.type === 'message.accepted') return !gone.has(boundary.command_id);
 		return index >= lastEnd || index === lastResult || boundary.type === 'session.created';
 	});
 };

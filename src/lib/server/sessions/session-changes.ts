@@ -9,6 +9,7 @@ import type {
 	ChangeScope,
 	ChangesQuery,
 	FileDiff,
+	FileList,
 	SessionCommits
 } from '@agent-manager/protocol/changes.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
@@ -28,6 +29,7 @@ import {
 } from '#lib/server/git/changes.ts';
 import { compareCommit, listCommits } from '#lib/server/git/commit-log.ts';
 import type { Git } from '#lib/server/git/exec.ts';
+import { filesInCommit, filesInWorktree } from '#lib/server/git/file-list.ts';
 import type { SessionContext } from './session-context.ts';
 import { sessionPaths } from './session-paths.ts';
 import type { SessionCell } from './session-view.ts';
@@ -90,6 +92,19 @@ export class SessionChanges {
 		return compared.value
 			? fileDiffBetween(this.#git, compared.value, file)
 			: ok({ hunks: '', omitted: null });
+	}
+
+	/** Paths of its files: as they are now, or as they were committed where the worktree can't be looked into. */
+	async files(sessionId: SessionId): Promise<Result<FileList, WireError>> {
+		const subject = await this.#subject(sessionId);
+		if (!subject.ok) return subject;
+		const worktree = this.#worktree(subject.value, 'uncommitted');
+		const listed = worktree && (await this.#inTurn(() => filesInWorktree(worktree)));
+		if (listed?.ok) return listed;
+		const { baseCommit, headCommit } = subject.value.cell.state;
+		const commit = headCommit ?? baseCommit;
+		if (commit === null) return listed ?? ok({ paths: [], isCut: false });
+		return filesInCommit(this.#git, this.#context.git.mirror(subject.value.repo), commit);
 	}
 
 	/** The commits of the session that the mirror has. */

@@ -136,7 +136,7 @@ describe('texts that PostgreSQL can’t hold', () => {
 		const row = created[0];
 		expect(row?.goalPrompt).toBe('a\u2400b \ufffd c');
 		const id = row?.id as SessionId;
-		expect((await service.sendMessage(id, odd, 'person')).ok).toBe(true);
+		expect((await service.sendMessage(id, { message: odd }, 'person')).ok).toBe(true);
 		const events = await readForward(db, id, 0, 10);
 		expect(events.flatMap(({ payload }) => ('text' in payload ? [payload.text] : []))).toEqual([
 			'a\u2400b \ufffd c',

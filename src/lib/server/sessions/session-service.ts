@@ -12,8 +12,10 @@ import type {
 	Decide,
 	EventsQuery,
 	Fork,
+	MoveMessage,
 	Rename,
 	SessionRules,
+	SendMessage,
 	StartSession
 } from '@agent-manager/protocol/requests.ts';
 import type { EventPage } from '@agent-manager/protocol/responses.ts';
@@ -37,6 +39,7 @@ import { readUsage } from '#lib/server/db/history.ts';
 import { listSessions, type SessionFilter } from '#lib/server/db/sessions.ts';
 import { storableValue } from '#lib/server/db/storable-json.ts';
 import { readBefore } from '#lib/server/db/transcript-boundaries.ts';
+import { AttachmentService } from './attachment-service.ts';
 import { exportEvents } from './event-export.ts';
 import { toCell, type SessionCell } from './session-view.ts';
 import type { SessionChanges } from './session-changes.ts';
@@ -86,11 +89,14 @@ export class SessionService {
 	readonly changes: SessionChanges;
 	/** Where in a transcript something is. */
 	readonly places: TranscriptPlaces;
+	/** Files that go along with messages. */
+	readonly attachments: AttachmentService;
 	readonly #options: SessionServiceOptions;
 
 	constructor(options: SessionServiceOptions) {
 		this.changes = options.changes;
 		this.places = new TranscriptPlaces(options.db, options.log);
+		this.attachments = new AttachmentService(options.db);
 		this.#options = options;
 	}
 
@@ -121,18 +127,25 @@ export class SessionService {
 	}
 
 	/** `fromSession`: the orchestrator that says it. */
-	sendMessage(
+	async sendMessage(
 		sessionId: SessionId,
-		text: string,
+		said: SendMessage,
 		from: MessageFrom,
 		key?: CommandId,
 		fromSession?: SessionId
 	): Answered {
-		return this.#command(sessionId, { message: text }, 'message', key, (commandId) => ({
+		const attachments = await this.attachments.describe(sessionId, said.attachments ?? []);
+		if (!attachments.ok) return attachments;
+		if (said.message.trim() === '' && attachments.value.length === 0) {
+			return fail(wireError('bad_request', 'message: must not be empty'));
+		}
+		return this.#command(sessionId, said, 'message', key, (commandId) => ({
 			type: 'message',
 			commandId,
-			text: storableValue(text),
+			text: storableValue(said.message),
 			from,
+			...(said.steer && { steer: true }),
+			attachments: attachments.value,
 			...(fromSession === undefined ? {} : { fromSession })
 		}));
 	}
@@ -169,6 +182,20 @@ export class SessionService {
 			type: 'remove',
 			commandId,
 			messageId
+		}));
+	}
+
+	/** Another place in the queue. */
+	moveMessage(
+		sessionId: SessionId,
+		messageId: CommandId,
+		{ before }: MoveMessage,
+		key?: CommandId
+	): Answered {
+		return this.#command(sessionId, { messageId, before }, 'move', key, () => ({
+			type: 'move',
+			messageId,
+			before
 		}));
 	}
 

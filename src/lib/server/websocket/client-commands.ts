@@ -5,6 +5,7 @@ import type { JsonObject } from '@agent-manager/protocol/json.ts';
 import {
 	configureSchema,
 	decideSchema,
+	sendMessageSchema,
 	startSessionSchema
 } from '@agent-manager/protocol/requests.ts';
 import type { PlainCommand } from '#lib/domain/plain-command.ts';
@@ -34,7 +35,7 @@ export const runClientCommand = async (
 		case 'session.send_message':
 			return sessions.sendMessage(
 				command.sessionId,
-				command.message,
+				sendMessageSchema.parse(pick(command, Object.keys(sendMessageSchema.shape))),
 				'person',
 				command.idempotencyKey
 			);
@@ -44,6 +45,10 @@ export const runClientCommand = async (
 		}
 		case 'session.remove_message':
 			return sessions.removeMessage(command.sessionId, command.messageId, command.idempotencyKey);
+		case 'session.move_message': {
+			const { sessionId, messageId, before, idempotencyKey } = command;
+			return sessions.moveMessage(sessionId, messageId, { before }, idempotencyKey);
+		}
 		case 'session.decide': {
 			const body = pick(command, Object.keys(decideSchema.shape));
 			return sessions.decide(command.sessionId, decideSchema.parse(body), command.idempotencyKey);

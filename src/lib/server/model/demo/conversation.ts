@@ -78,6 +78,7 @@ const META = [
 	/<(local-command-[a-z]+|command-[a-z]+)>[\s\S]*?<\/\1>/g,
 	/^Caveat: The messages below were generated[^\n]*/g,
 	/^Tool loaded\.$/g,
+	/^\[Image: source: [^\n]*\]$/gm,
 	/^Continue from where you left off\.\s*$/g,
 	/^This session is being continued from a previous conversation[\s\S]*$/g
 ];

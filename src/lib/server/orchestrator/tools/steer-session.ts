@@ -1,4 +1,4 @@
-import { sendMessageSchema } from '@agent-manager/protocol/requests.ts';
+import { promptSchema } from '@agent-manager/protocol/requests.ts';
 import * as z from 'zod';
 import {
 	briefAnswer,
@@ -15,7 +15,7 @@ export const sendMessage = tool({
 		'Says something to a session that you started. It gets it when it is idle; until then it waits in its queue.',
 	input: z.strictObject({
 		session_id: sessionIdInput,
-		message: sendMessageSchema.shape.message,
+		message: promptSchema,
 		key: keyInput
 	}),
 	readOnly: false,
@@ -26,7 +26,7 @@ export const sendMessage = tool({
 		const own = caller.kind === 'orchestrator' ? caller.session.id : undefined;
 		const from = own === undefined ? 'person' : 'orchestrator';
 		const command = commandKey(context, 'send_message', key);
-		return briefAnswer(await sessions.sendMessage(session_id, message, from, command, own));
+		return briefAnswer(await sessions.sendMessage(session_id, { message }, from, command, own));
 	}
 });
 

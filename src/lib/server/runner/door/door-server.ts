@@ -30,6 +30,8 @@ export interface DoorHandlers {
 	model(req: IncomingMessage, res: ServerResponse, session: DoorSession): void;
 	/** A request to `/mcp`: who it is stands in `session`, whether it may is for the handler to say. */
 	mcp(req: IncomingMessage, res: ServerResponse, session: DoorSession): void;
+	/** A request for `/attachments/{id}`: what goes along with a message of this session. */
+	attachment(id: string, res: ServerResponse, session: DoorSession): void;
 	egress(sessionId: string, host: string, port: number): EgressDecision | Promise<EgressDecision>;
 	/** Settles when it is written down, or can't be. */
 	egressDenied(sessionId: string, denial: EgressDenial): void | Promise<void>;
@@ -78,6 +80,8 @@ function sendJson(res: ServerResponse, status: number, body: object): void {
 const notFound = (res: ServerResponse): void =>
 	sendJson(res, 404, { error: { code: 'not_found', message: 'There is nothing here.' } });
 
+const isUuid = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
+
 const pathOf = (req: IncomingMessage): string => (req.url ?? '').split('?')[0]!;
 
 const findFirst = (
@@ -93,6 +97,20 @@ function keep(session: OpenSession, connection: Duplex): void {
 	if (session.connections.has(connection)) return;
 	session.connections.add(connection);
 	connection.once('close', () => session.connections.delete(connection));
+}
+
+function admitted(
+	session: OpenSession | null,
+	req: IncomingMessage,
+	res: ServerResponse
+): DoorSession | null {
+	if (!session) {
+		const message = 'The token of this session is not valid any more.';
+		sendJson(res, 403, { error: { code: 'unauthorized', message } });
+		return null;
+	}
+	keep(session, req.socket);
+	return { sessionId: session.sessionId, epoch: session.epoch };
 }
 
 /** Never throws and never rejects. */
@@ -156,6 +174,7 @@ export function createDoorServer(options: DoorServerOptions): Server {
 		}
 		const path = pathOf(req);
 		if (path === '/mcp') return onMcp(req, res);
+		if (path.startsWith('/attachments/')) return onAttachment(req, res);
 		if (path !== '/model' && !path.startsWith('/model/')) return notFound(res);
 		const session = findAny(modelTokens(req));
 		if (!session) {
@@ -169,14 +188,21 @@ export function createDoorServer(options: DoorServerOptions): Server {
 		handlers.model(req, res, { sessionId: session.sessionId, epoch: session.epoch });
 	}
 
+	/** The session of the request's token; null when it was refused. */
+	const admit = (req: IncomingMessage, res: ServerResponse): DoorSession | null =>
+		admitted(findAny([authorizationToken(req)]), req, res);
+
 	function onMcp(req: IncomingMessage, res: ServerResponse): void {
-		const session = findAny([authorizationToken(req)]);
-		if (!session) {
-			const message = 'The token of this session is not valid any more.';
-			return sendJson(res, 403, { error: { code: 'unauthorized', message } });
-		}
-		keep(session, req.socket);
-		handlers.mcp(req, res, { sessionId: session.sessionId, epoch: session.epoch });
+		const session = admit(req, res);
+		if (session) handlers.mcp(req, res, session);
+	}
+
+	function onAttachment(req: IncomingMessage, res: ServerResponse): void {
+		const session = admit(req, res);
+		if (!session) return;
+		const id = pathOf(req).slice('/attachments/'.length);
+		if (req.method !== 'GET' || !isUuid(id)) return notFound(res);
+		handlers.attachment(id, res, session);
 	}
 
 	function onUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {

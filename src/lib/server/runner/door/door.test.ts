@@ -35,6 +35,7 @@ beforeEach(async () => {
 				res.end('model');
 			},
 			mcp: (_req, res, session) => res.end(`mcp ${session.sessionId} ${session.epoch}`),
+			attachment: (id, res, session) => void res.end(`${id} of ${session.sessionId}`),
 			egress: () => ({ allowed: false, reason: 'not tested here' }),
 			egressDenied: () => {}
 		}
@@ -127,6 +128,14 @@ test('a request for tools is passed on with whose it is', async () => {
 	expect(body).toBe(`mcp ${A.id} 3`);
 });
 
+test('an attachment is asked for by its id, with whose it shall be', async () => {
+	await openSession(A);
+	const headers = { authorization: `Bearer ${A.token}` };
+	const path = `/attachments/${B.id}`;
+	const { body } = await ask({ socketPath: socketOf(A.id) }, path, headers, 'GET');
+	expect(body).toBe(`${B.id} of ${A.id}`);
+});
+
 test.each<[string, string, Record<string, string>, number]>([
 	['no token', '/runner', {}, 401],
 	['an empty token', '/runner', { authorization: 'Bearer ' }, 401],
@@ -189,6 +198,18 @@ test.each<[string, string, Record<string, string>, number]>([
 	['runner without upgrade', '/runner', { authorization: `Bearer ${A.token}` }, 404],
 	['another session’s token for tools', '/mcp', { authorization: `Bearer ${B.token}` }, 403],
 	['no token for tools', '/mcp', {}, 403],
+	[
+		'another session’s token for an attachment',
+		`/attachments/${A.id}`,
+		{ authorization: `Bearer ${B.token}` },
+		403
+	],
+	[
+		'an attachment that has no id',
+		'/attachments/../model',
+		{ authorization: `Bearer ${A.token}` },
+		404
+	],
 	['OPTIONS *', '*', { 'x-api-key': A.token }, 404]
 ])('a request with %s gets nowhere', async (_name, path, headers, status) => {
 	await openSession(A);

@@ -38,6 +38,7 @@ beforeEach(async () => {
 			runner: (socket) => socket.close(),
 			mcp: (_req, res) => void res.end(),
 			model: (_req, res) => void res.end(),
+			attachment: (id, res) => void res.end(id),
 			egress: (_sessionId, host) => decide(host),
 			egressDenied: async (sessionId, { host, port, reason }) => {
 				await written;

@@ -10,7 +10,6 @@ export const POST: RequestHandler = async ({ locals, params, request }) => {
 	if (!key.ok) return refuse(key.error);
 	const body = await readBody(request, sendMessageSchema);
 	if (!body.ok) return refuse(body.error);
-	const { message } = body.value;
-	const sent = await locals.app.sessions.sendMessage(id.value, message, 'person', key.value);
+	const sent = await locals.app.sessions.sendMessage(id.value, body.value, 'person', key.value);
 	return answerResult(sent, (value) => value, 202);
 };

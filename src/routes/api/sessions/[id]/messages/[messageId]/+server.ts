@@ -1,5 +1,5 @@
 import { commandIdSchema, sessionIdSchema } from '@agent-manager/protocol/ids.ts';
-import { sendMessageSchema } from '@agent-manager/protocol/requests.ts';
+import { editMessageSchema } from '@agent-manager/protocol/requests.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import { answerResult, readBody, readId, readKey, refuse } from '#lib/server/api/answer.ts';
 import type { RequestHandler } from './$types';
@@ -14,7 +14,7 @@ export const PATCH: RequestHandler = async ({ locals, params, request }) => {
 	if (!messageId.success) return unknownMessage();
 	const key = readKey(request);
 	if (!key.ok) return refuse(key.error);
-	const body = await readBody(request, sendMessageSchema);
+	const body = await readBody(request, editMessageSchema);
 	if (!body.ok) return refuse(body.error);
 	const { sessions } = locals.app;
 	const edited = await sessions.editMessage(
