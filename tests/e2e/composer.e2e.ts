@@ -69,7 +69,7 @@ test('steered into the turn, queued for after it and moved, over a reload and a 
 			return type === 'message.accepted' && words ? [[String(payload.commandId), words]] : [];
 		})
 	);
-	expect(queued.map(({ commandId }) => said.get(commandId))).toEqual(['steered', 'two', 'one']);
+	expect(queued.map(({ commandId }) => said.get(commandId))).toEqual(['two', 'one', 'steered']);
 
 	letGo(id);
 	await app.sessionWhere(id, (now) => atRest(now) && now.queued.length === 0, 'all said');
