@@ -313,7 +313,7 @@ describe('sending', () => {
 		sockets.last.receive('error', SESSION_ID, { re: 'session.send_message', commandId, error });
 		await sending;
 		expect(controller.outbox.messages[0]).toMatchObject({ state: 'failed', error });
-		expect(controller.outbox.withdraw(String(commandId))).toBe('Hello');
+		expect(controller.outbox.withdraw(String(commandId))?.text).toBe('Hello');
 		expect(controller.outbox.messages).toEqual([]);
 	});
 
