@@ -38,7 +38,9 @@ export class PromptLibrary {
 
 	async remove(id: string): Promise<void> {
 		const removed = await callApi(`/api/prompts/${id}`, { method: 'DELETE' });
-		this.error = removed.ok ? null : removed.error;
-		if (removed.ok) this.prompts = this.prompts.filter((prompt) => prompt.id !== id);
+		// Another tab may have been first.
+		const isGone = removed.ok || removed.error.code === 'not_found';
+		this.error = isGone ? null : removed.error;
+		if (isGone) this.prompts = this.prompts.filter((prompt) => prompt.id !== id);
 	}
 }

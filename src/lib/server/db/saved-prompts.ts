@@ -50,8 +50,12 @@ export class SavedPrompts {
 		return row ? ok(show(row)) : fail(wireError('internal', 'The prompt was not kept.'));
 	}
 
-	/** Removed twice is removed once. */
-	async remove(id: string): Promise<void> {
-		await this.#db.delete(savedPrompts).where(eq(savedPrompts.id, id));
+	/** False when there was none with this id. */
+	async remove(id: string): Promise<boolean> {
+		const gone = await this.#db
+			.delete(savedPrompts)
+			.where(eq(savedPrompts.id, id))
+			.returning({ id: savedPrompts.id });
+		return gone.length > 0;
 	}
 }

@@ -18,7 +18,6 @@ export const PUT: RequestHandler = async ({ locals, params, request }) => {
 
 export const DELETE: RequestHandler = async ({ locals, params }) => {
 	const id = commandIdSchema.safeParse(params.id);
-	if (!id.success) return unknown();
-	await locals.app.savedPrompts.remove(id.data);
-	return answer({});
+	const removed = id.success && (await locals.app.savedPrompts.remove(id.data));
+	return removed ? answer({}) : unknown();
 };
