@@ -24,6 +24,8 @@ const settled = async (page: Page): Promise<void> => {
 
 for (const colorScheme of ['light', 'dark'] as const) {
 	test(`axe finds nothing, in ${colorScheme}`, async ({ page }) => {
+		// A dozen pages, each looked at whole.
+		test.slow();
 		const { id } = await app.startSession(repoId, WORK);
 		const asking = await app.startSession(repoId, '[[demo: tools bash="touch asked.txt"]]', {
 			permissionMode: 'ask'
