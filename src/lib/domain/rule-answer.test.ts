@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { PermissionMode } from '@agent-manager/protocol/session.ts';
 import { allowingRules, ruleChoices, ruleRefusal, type AskedCall } from './rule-answer.ts';
 
-const worktree = '/work/worktrees/one';
+const worktree = '/agent-manager/worktrees/one';
 const place = { worktree, permissionMode: 'ask' as PermissionMode };
 const call = (toolName: string, input: Record<string, unknown>): AskedCall => ({
 	...{ toolName, input },

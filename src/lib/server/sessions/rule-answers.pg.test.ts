@@ -33,7 +33,7 @@ const makeManager = () => {
 		}
 	});
 	const rules = new RuleAnswers({
-		...{ db, log, workspaceRoot: '/work', newId: randomUUID },
+		...{ db, log, workspaceRoot: '/agent-manager', newId: randomUUID },
 		onFailure: (_sessionId, cause) => failures.push(cause)
 	});
 	const ask = (sessionId: SessionId, command: SessionCommand) =>
@@ -130,7 +130,9 @@ describe('a rule', () => {
 		await before.ask(sessionId, { type: 'rules', add: ['Edit(src/**)'], remove: [] });
 		const manager = makeManager();
 		const done = manager.untilAnswered(sessionId);
-		await requests(manager, sessionId, 'Edit', { file_path: `/work/worktrees/${sessionId}/src/a` });
+		await requests(manager, sessionId, 'Edit', {
+			file_path: `/agent-manager/worktrees/${sessionId}/src/a`
+		});
 		await done;
 		expect(await commandsOf(sessionId)).toHaveLength(1);
 
