@@ -42,6 +42,7 @@ export default defineConfig({
 					name: 'browser',
 					include: ['src/**/*.svelte.test.ts'],
 					setupFiles: ['tests/support/browser-setup.ts'],
+					testTimeout: 60_000,
 					// What is loaded when it is needed comes from a server that works for other tests, too.
 					expect: { poll: { timeout: 15_000 } },
 					browser: {

@@ -6,6 +6,7 @@ import { stripVTControlCharacters } from 'node:util';
  * @property {number} passed
  * @property {{ name: string, why: string }[]} failed Full names; what the test runner said of each.
  * @property {{ name: string, reason: string }[]} skipped
+ * @property {{ name: string, why: string }[]} flaky Passed only when tried once more; what the first try said.
  */
 
 const NO_REASON = 'no reason given';
@@ -37,17 +38,20 @@ function reasonInTitle(title) {
 
 /** @returns {Summary} */
 export function emptySummary() {
-	return { passed: 0, failed: [], skipped: [] };
+	return { passed: 0, failed: [], skipped: [], flaky: [] };
 }
 
 /**
  * @param {any} report Of Vitest's json reporter.
- * @param {Record<string, string>} notes Why tests were skipped, by full name.
+ * @param {Partial<import('../tests/support/test-notes-reporter.ts').TestNotes>} notes
  * @param {number} exitCode
  * @returns {Summary}
  */
 export function readVitest(report, notes, exitCode) {
 	const summary = emptySummary();
+	for (const [name, why] of Object.entries(notes.flaky ?? {})) {
+		summary.flaky.push({ name, why: shortWhy(why) });
+	}
 	for (const file of report?.testResults ?? []) {
 		const failedBefore = summary.failed.length;
 		for (const test of file.assertionResults) {
@@ -56,7 +60,8 @@ export function readVitest(report, notes, exitCode) {
 				summary.failed.push({ name: test.fullName, why: shortWhy(test.failureMessages?.[0]) });
 			} else {
 				const name = test.fullName;
-				summary.skipped.push({ name, reason: notes[name] || reasonInTitle(name) || NO_REASON });
+				const reason = notes.skipped?.[name] || reasonInTitle(name) || NO_REASON;
+				summary.skipped.push({ name, reason });
 			}
 		}
 		const broken = file.status === 'failed' && summary.failed.length === failedBefore;
@@ -79,13 +84,15 @@ function addPlaywrightSuite(suite, prefix, summary) {
 	for (const spec of suite.specs ?? []) {
 		for (const test of spec.tests) {
 			const name = `${prefix}${spec.title}`;
+			const error = test.results?.flatMap((/** @type {any} */ { errors }) => errors ?? [])[0];
+			const why = shortWhy(error?.message);
+			if (test.status === 'flaky') summary.flaky.push({ name, why });
 			if (test.status === 'expected' || test.status === 'flaky') summary.passed += 1;
 			else if (test.status === 'skipped') {
 				const note = test.annotations?.find((/** @type {any} */ { type }) => type === 'skip');
 				summary.skipped.push({ name, reason: note?.description || NO_REASON });
 			} else {
-				const error = test.results?.flatMap((/** @type {any} */ { errors }) => errors ?? [])[0];
-				summary.failed.push({ name, why: shortWhy(error?.message) });
+				summary.failed.push({ name, why });
 			}
 		}
 	}
@@ -117,19 +124,26 @@ export function readPlaywright(report, exitCode) {
 /** @param {Summary[]} summaries */
 export function addSummaries(summaries) {
 	const total = emptySummary();
-	for (const { passed, failed, skipped } of summaries) {
+	for (const { passed, failed, skipped, flaky } of summaries) {
 		total.passed += passed;
 		total.failed.push(...failed);
 		total.skipped.push(...skipped);
+		total.flaky.push(...flaky);
 	}
 	return total;
 }
+
+/** @param {{ name: string, why: string }} test */
+const withWhy = ({ name, why }) => [
+	`  - ${name}`,
+	...(why ? why.split('\n').map((line) => `      ${line}`) : [])
+];
 
 /**
  * What a person reads at the end; the closing line stands alone.
  * @param {Summary} summary
  */
-export function summaryLines({ passed, failed, skipped }) {
+export function summaryLines({ passed, failed, skipped, flaky }) {
 	/** @type {Map<string, string[]>} */
 	const byReason = new Map();
 	for (const { name, reason } of skipped) {
@@ -139,10 +153,8 @@ export function summaryLines({ passed, failed, skipped }) {
 	for (const [reason, names] of byReason) {
 		lines.push(`Skipped ${names.length}: ${reason}`, ...names.map((name) => `  - ${name}`));
 	}
-	if (failed.length > 0) lines.push('Failed:');
-	for (const { name, why } of failed) {
-		lines.push(`  - ${name}`, ...(why ? why.split('\n').map((line) => `      ${line}`) : []));
-	}
+	if (flaky.length > 0) lines.push('Passed only when tried once more:', ...flaky.flatMap(withWhy));
+	if (failed.length > 0) lines.push('Failed:', ...failed.flatMap(withWhy));
 	lines.push(`${passed} passed, ${failed.length} failed, ${skipped.length} skipped`);
 	return lines;
 }

@@ -15,13 +15,24 @@ const vitestFile = (
 describe('Vitest', () => {
 	it('counts each status, and takes the reason from the note', () => {
 		const report = { testResults: [vitestFile(['passed', 'failed', 'skipped', 'pending'])] };
-		expect(readVitest(report, { 'test 2': 'no engine' }, 1)).toEqual({
+		expect(readVitest(report, { skipped: { 'test 2': 'no engine' } }, 1)).toEqual({
 			passed: 1,
 			failed: [{ name: 'test 1', why: '' }],
 			skipped: [
 				{ name: 'test 2', reason: 'no engine' },
 				{ name: 'test 3', reason: 'no reason given' }
-			]
+			],
+			flaky: []
+		});
+	});
+
+	it('names what passed only when tried once more', () => {
+		const report = { testResults: [vitestFile(['passed'])] };
+		const summary = readVitest(report, { flaky: { 'test 0': 'expected 1' } }, 0);
+		expect(summary).toMatchObject({
+			passed: 1,
+			failed: [],
+			flaky: [{ name: 'test 0', why: 'expected 1' }]
 		});
 	});
 
@@ -76,7 +87,18 @@ describe('Playwright', () => {
 		expect(readPlaywright(report, 1)).toEqual({
 			passed: 1,
 			failed: [{ name: 'a.e2e.ts > inner > two', why: '' }],
-			skipped: [{ name: 'a.e2e.ts > inner > three', reason: 'no Docker' }]
+			skipped: [{ name: 'a.e2e.ts > inner > three', reason: 'no Docker' }],
+			flaky: []
+		});
+	});
+
+	it('names what passed only when tried once more', () => {
+		const tests = [{ status: 'flaky', results: [{ errors: [{ message: 'no' }] }, { errors: [] }] }];
+		const report = { suites: [{ title: 'a', specs: [{ title: 'one', tests }] }] };
+		expect(readPlaywright(report, 0)).toMatchObject({
+			passed: 1,
+			failed: [],
+			flaky: [{ name: 'a > one', why: 'no' }]
 		});
 	});
 
@@ -104,12 +126,17 @@ describe('the closing line', () => {
 		const one = {
 			passed: 2,
 			failed: [{ name: 'x', why: 'no\nway' }],
-			skipped: [{ name: 'y', reason: 'no engine' }]
+			skipped: [{ name: 'y', reason: 'no engine' }],
+			flaky: [{ name: 'z', why: 'late' }]
 		};
-		const lines = summaryLines(addSummaries([one, { passed: 1, failed: [], skipped: [] }]));
+		const two = { passed: 1, failed: [], skipped: [], flaky: [] };
+		const lines = summaryLines(addSummaries([one, two]));
 		expect(lines).toEqual([
 			'Skipped 1: no engine',
 			'  - y',
+			'Passed only when tried once more:',
+			'  - z',
+			'      late',
 			'Failed:',
 			'  - x',
 			'      no',

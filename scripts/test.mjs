@@ -79,6 +79,13 @@ async function startDockerEngine() {
 const LIMIT_MS = 60 * 60_000;
 
 /**
+ * Of thousands of tests with real processes, one may fail on a machine that is busy. It is tried once
+ * more, and the summary names it, with what the first try said; those that check that nothing is lost
+ * are not (`retries: 0` in their files).
+ */
+const RETRIES = 1;
+
+/**
  * Runs with the terminal; the exit code is part of the result, never an exception.
  * @param {string[]} args
  * @param {Record<string, string>} env
@@ -126,13 +133,14 @@ async function runVitest(env) {
 		[
 			...['node_modules/vitest/vitest.mjs', 'run', '--project', 'unit'],
 			...(hasBrowser() ? ['--project', 'browser'] : []),
+			`--retry=${RETRIES}`,
 			...['--reporter', 'default', '--reporter', 'json'],
-			...['--reporter', './tests/support/skip-notes-reporter.ts'],
+			...['--reporter', './tests/support/test-notes-reporter.ts'],
 			`--outputFile.json=${join(RESULTS, 'vitest.json')}`
 		],
-		{ ...env, SKIP_NOTES_FILE: join(RESULTS, 'skip-notes.json') }
+		{ ...env, TEST_NOTES_FILE: join(RESULTS, 'test-notes.json') }
 	);
-	const summary = readVitest(readReport('vitest.json'), readReport('skip-notes.json') ?? {}, code);
+	const summary = readVitest(readReport('vitest.json'), readReport('test-notes.json') ?? {}, code);
 	return hasBrowser() ? [summary] : [summary, skippedFiles('src', '.svelte.test.ts')];
 }
 
@@ -144,6 +152,7 @@ async function runPlaywright(env) {
 		[
 			'node_modules/@playwright/test/cli.js',
 			'test',
+			`--retries=${RETRIES}`,
 			'--reporter=list,json',
 			'--pass-with-no-tests'
 		],

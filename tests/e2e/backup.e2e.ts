@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { expect, test } from '@playwright/test';
 import { TestApp } from '../support/app.ts';
 import { gitIn, tempFolder } from '../support/git-fixture.ts';
-import { atRest, makeRepo } from '../support/lifecycle.ts';
+import { atRest, initPid, makeRepo } from '../support/lifecycle.ts';
 
 const run = promisify(execFile);
 const ROOT = join(import.meta.dirname, '../..');
@@ -46,6 +46,7 @@ test('a backup survives the loss of everything else', async () => {
 	const hash = await transcript(id);
 
 	await app.stop();
+	process.kill(initPid(app, id), 'SIGKILL');
 	rmSync(app.workspace, { recursive: true });
 	expect((await command('restore', file)).stdout).toContain('Restored');
 	// The agent's own commit is in the mirror that was made again.

@@ -12,7 +12,8 @@ const SEED = Number(process.env.SEED ?? 20_261_126);
 const KILLS = 6;
 const OTHER_FAULTS = 8;
 
-test.describe.configure({ mode: 'serial', timeout: 600_000 });
+// What is lost once is lost: never tried once more.
+test.describe.configure({ mode: 'serial', timeout: 600_000, retries: 0 });
 
 let world: World;
 

@@ -130,8 +130,7 @@ describe('registering', () => {
 			name: 'app',
 			url: path,
 			status: 'cloning',
-			defaultBranch: null,
-			progress: { phase: 'Connecting', percent: null }
+			defaultBranch: null
 		});
 		await service.settled(answered.id);
 		expect(must(await service.get(answered.id))).toMatchObject({
