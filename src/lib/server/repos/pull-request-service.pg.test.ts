@@ -275,6 +275,18 @@ describe('a pull request of ours', () => {
 		expect(github.pulls[0]).toMatchObject({ body: 'Because.', head: { ref: `agent/${id}` } });
 	});
 
+	it('is shown at once, also when GitHub was away a moment ago', async () => {
+		const id = await newSession();
+		const service = newService();
+		github.failure = { status: 502 };
+		expect((await stateOf(service, id)).problem?.code).toBe('github_unreachable');
+		github.failure = null;
+		expect(await service.create(id, request)).toMatchObject({
+			ok: true,
+			value: { pull: { number: 1 }, problem: null }
+		});
+	});
+
 	it('that is there already is shown, and no second one opened', async () => {
 		const id = await newSession();
 		github.pulls.push(fakePull(1, `agent/${id}`));

@@ -134,6 +134,7 @@ export class PullRequestService {
 		}
 		const made = await createPull(this.#options.client, branch, request);
 		if (!made.ok && made.error.code !== 'pull_request_exists') return made;
+		this.#endPauseOfUnreachable();
 		const again = await this.#target(id);
 		const look = again.ok ? await this.#look(again.value, 0) : null;
 		const isOpen = look?.pull?.state === 'open' || look?.pull?.state === 'draft';
@@ -200,6 +201,11 @@ export class PullRequestService {
 		const look = { sessionId: id, ...looked.value, pushedCommit, checkedAt: new Date(now()) };
 		await savePullLook(db, look);
 		return look;
+	}
+
+	/** It has answered: what it opened is looked at now, whatever did not work a moment ago. */
+	#endPauseOfUnreachable(): void {
+		if (this.#paused?.code === 'github_unreachable') this.#pausedUntil = 0;
 	}
 
 	#pauseAfter(error: WireError): void {
