@@ -3,7 +3,10 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
+import type { Session } from '../../packages/protocol/src/session.ts';
+import { DEMO_GOAL } from '../../src/lib/server/model/demo/demo-feature.ts';
 import { TestApp } from '../support/app.ts';
+import { axeFindings } from '../support/axe.ts';
 import { startFakeGithub, type FakeGithub } from '../support/fake-github.ts';
 import { gitIn, tempFolder } from '../support/git-fixture.ts';
 import { callBackend } from '../support/git-http-server.ts';
@@ -88,4 +91,39 @@ test('a branch is pushed, its pull request opened, and a failing check fixed', a
 	await page.goto(`${app.origin}/sessions/${session.id}`);
 	await expect(page.getByRole('button', { name: /^Pull request #1, open/ })).toBeVisible();
 	github.broken = false;
+});
+
+test('an orchestrator splits a feature, the person answers, the branches become pull requests', async ({
+	page
+}) => {
+	test.setTimeout(400_000);
+	const own = await app.startSession(repoId, DEMO_GOAL, { role: 'orchestrator' });
+	await page.goto(app.link);
+	await page.goto(`${app.origin}/sessions/${own.id}`);
+	const question = page.locator('[data-testid=pending-request][data-kind=question]');
+	await question.getByText('Words: 12').click({ timeout: 150_000 });
+	await question.getByRole('button', { name: 'Answer', exact: true }).click();
+	await expect(page.locator('[data-block=report]')).toContainText('3 sessions have come to rest', {
+		timeout: 150_000
+	});
+
+	const before = github.pulls.length;
+	await page.getByRole('button', { name: '3 branches of the sessions' }).click();
+	const dialog = page.getByRole('dialog', { name: 'Branches' });
+	const openAll = dialog.getByRole('button', { name: 'Push and open 3 pull requests' });
+	await expect(openAll).toBeVisible();
+	expect(await axeFindings(page, '[role="dialog"]')).toEqual([]);
+	await openAll.click();
+	await expect(dialog.getByRole('link', { name: /^Pull request #\d+, open$/ })).toHaveCount(3);
+	await expect(openAll).toBeHidden();
+
+	const { body } = await app.api('GET', `/api/repos/${repoId}/sessions`);
+	const children = (body.sessions as Session[]).filter(({ startedBy }) => startedBy === own.id);
+	const opened = github.pulls.slice(before);
+	expect(opened.map(({ head, title }) => [head.ref, title]).sort()).toEqual(
+		children.map(({ branchName, title }) => [branchName, title]).sort()
+	);
+	for (const { branchName, headCommit } of children)
+		expect(gitIn(upstream, 'rev-parse', branchName)).toBe(headCommit);
+	expect(opened.map(({ body: text }) => text.includes('is committed'))).toEqual([true, true, true]);
 });
