@@ -63,7 +63,7 @@ const startManager = async (sessionId: SessionId) => {
 			agentOptions: () =>
 				Promise.resolve({
 					...{ role: 'implementer', model: null, effort: null, permissionMode: 'full' },
-					...{ systemPromptAppend: '', conversationId: randomUUID(), fork: null }
+					...{ systemPromptAppend: '', conversationId: randomUUID(), fork: null, rewound: null }
 				}),
 			inTurn: (work) => work(),
 			onHeard: () => undefined,

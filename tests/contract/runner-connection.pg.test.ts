@@ -27,7 +27,8 @@ const agent: AgentOptions = {
 	permissionMode: 'full',
 	systemPromptAppend: '',
 	conversationId: randomUUID(),
-	fork: null
+	fork: null,
+	rewound: null
 };
 
 let database: TestDatabase;

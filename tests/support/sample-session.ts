@@ -28,6 +28,8 @@ export const sampleSession = (over: Partial<Session> = {}): Session => ({
 	commitCount: 0,
 	pushedCommit: null,
 	gitAction: null,
+	setAside: [],
+	rewound: null,
 	model: null,
 	effort: null,
 	permissionMode: 'full',

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { wireErrorSchema } from './errors.ts';
+import { seqSchema } from './ids.ts';
 
 /**
  * What to compare. `base`: all commits of the session against the commit they build on; `turn`: the worktree
@@ -81,7 +82,10 @@ export const treePathSchema = z
 		'is not a path inside of the repo'
 	);
 
-const commitIdSchema = z.string().regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/, 'is not a commit id');
+/** A whole one. */
+export const commitIdSchema = z
+	.string()
+	.regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/, 'is not a commit id');
 
 const comparedShape = {
 	scope: changeScopeSchema.default('base'),
@@ -134,7 +138,14 @@ export const updateRequestSchema = z.strictObject({
 export const gitActionRequestSchema = z.discriminatedUnion('kind', [
 	z.object({ kind: z.literal('commit'), message: z.string() }),
 	z.object({ kind: z.literal('push'), overwrite: z.string().nullable() }),
-	z.object({ kind: z.literal('update'), strategy: updateRequestSchema.shape.strategy })
+	z.object({ kind: z.literal('update'), strategy: updateRequestSchema.shape.strategy }),
+	z.object({
+		kind: z.literal('rewind'),
+		atSeq: seqSchema,
+		/** What the files are put back to; null: they stay as they are. */
+		checkpoint: commitIdSchema.nullable()
+	}),
+	z.object({ kind: z.literal('undo_rewind'), rewind: z.string() })
 ]);
 export type GitActionRequest = z.infer<typeof gitActionRequestSchema>;
 

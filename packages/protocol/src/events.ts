@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { attachmentSchema } from './attachments.ts';
 import { seqSchema } from './ids.ts';
 import { jsonObjectSchema, timestampSchema } from './json.ts';
-import { gitActionRequestSchema } from './changes.ts';
+import { commitIdSchema, gitActionRequestSchema } from './changes.ts';
 import { wireErrorSchema } from './errors.ts';
 import {
 	driverKindSchema,
@@ -170,6 +170,26 @@ export const managerEventSchemas = {
 		/** What was pushed. */
 		pushedCommit: z.string().nullable()
 	}),
+	/**
+	 * The session goes on from before the prompt whose turn began at `atSeq`. What came between is set aside: it
+	 * stays in the log, and the agent knows nothing of it.
+	 */
+	'session.rewound': z.object({
+		commandId: z.string(),
+		atSeq: seqSchema,
+		/** The SDK's name for the conversation from here on. */
+		conversationId: z.string(),
+		/** It goes on behind the newest of these, newest first; none: it begins anew. */
+		messageIds: z.array(z.string()),
+		/** How many files were put back; null: they were left as they are. */
+		filesChanged: z.int().nullable()
+	}),
+	/** All of that was taken back. `rewind`: the command that had asked for it. */
+	'session.rewind_undone': z.object({
+		commandId: z.string(),
+		rewind: z.string(),
+		filesChanged: z.int().nullable()
+	}),
 	'commits.collect_failed': z.object({ error: wireErrorSchema }),
 	/** The turn's commits are in the mirror (or could not be fetched): now a person may look. */
 	'session.settled': z.object({}),
@@ -205,7 +225,9 @@ export const runnerEventSchemas = {
 		version: z.int(),
 		/** True when the conversation of an earlier sandbox goes on. */
 		resumed: z.boolean(),
-		claudeCodeVersion: z.string().nullable()
+		claudeCodeVersion: z.string().nullable(),
+		/** It was to go on from a message that no conversation has any more: it begins anew. */
+		contextLost: z.boolean().optional()
 	}),
 	/**
 	 * A turn begins: a message went into the agent. When the agent begins one by itself (a background
@@ -218,6 +240,12 @@ export const runnerEventSchemas = {
 	'runner.turn_ended': z.object({
 		commandId: z.string(),
 		outcome: z.enum(['completed', 'failed', 'interrupted', 'unknown'])
+	}),
+	/** The files between two turns are kept as this commit; `leftOut` untracked ones are too large for it. */
+	'runner.checkpointed': z.object({
+		commit: commitIdSchema,
+		leftOut: z.int(),
+		durationMs: z.number()
 	}),
 	'runner.approval_requested': z.object({
 		requestId: z.string(),

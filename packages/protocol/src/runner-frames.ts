@@ -35,6 +35,11 @@ export const agentOptionsSchema = z.object({
 	fork: z
 		.object({ conversationId: z.uuid(), messageIds: z.array(z.string()) })
 		.nullable()
+		.default(null),
+	/** The session was rewound: its conversation begins behind the newest of these messages that it had. */
+	rewound: z
+		.object({ messageIds: z.array(z.string()).min(1) })
+		.nullable()
 		.default(null)
 });
 export type AgentOptions = z.infer<typeof agentOptionsSchema>;

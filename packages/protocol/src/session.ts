@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { attachmentSchema } from './attachments.ts';
 import { gitActionSchema } from './changes.ts';
+import { rewoundSchema, setAsideSchema } from './rewind.ts';
 import { wireErrorSchema } from './errors.ts';
 import { repoIdSchema, seqSchema, sessionIdSchema } from './ids.ts';
 import { timestampSchema } from './json.ts';
@@ -183,8 +184,12 @@ export const sessionSchema = z.object({
 	commitCount: z.int(),
 	/** The commit that the last push brought to the server; null before the first. */
 	pushedCommit: z.string().nullable(),
-	/** The newest commit, push or update that was asked for. */
+	/** The newest commit, push, update or rewind that was asked for. */
 	gitAction: gitActionSchema.nullable(),
+	/** What rewinds have set aside, oldest first: events from `from` on and before `to`. */
+	setAside: z.array(setAsideSchema),
+	/** The newest rewind, as long as it can be undone: until a turn begins. */
+	rewound: rewoundSchema.nullable(),
 	/** null: the agent's default. */
 	model: z.string().nullable(),
 	effort: effortSchema.nullable(),

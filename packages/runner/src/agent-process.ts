@@ -20,7 +20,7 @@ import { systemPromptAppend } from './agent-options.ts';
 import { currentConversation, findConversation, hasMessages } from './conversation.ts';
 import { SDK_MODE } from './configuration.ts';
 import type { RunnerEnvironment } from './environment.ts';
-import { beginFork, type ForkStart } from './fork-conversation.ts';
+import { beginFork, beginRewound, type ForkStart } from './fork-conversation.ts';
 import { createInputQueue, type InputQueue } from './input-queue.ts';
 
 /** How the process ended; `exitCode` is null when a signal ended it or it never ran. */
@@ -36,6 +36,8 @@ export interface AgentProcess {
 	/** Conversation it goes on with, or begins. */
 	conversationId: string;
 	resumed: boolean;
+	/** It should have gone on from something that is not there any more. */
+	contextLost: boolean;
 	/** Resolves once, never rejects. */
 	exited: Promise<AgentExit>;
 	/** Last lines the process said on stderr, oldest first. */
@@ -149,9 +151,12 @@ const chooseConversation = async (
 
 const chooseFork = async (
 	env: RunnerEnvironment,
-	{ fork }: AgentOptions
-): Promise<ForkStart | null> =>
-	fork && beginFork(env.sessionFolder, configFolder(env.sessionFolder), env.worktree, fork);
+	{ fork, rewound }: AgentOptions
+): Promise<ForkStart | null> => {
+	const folder = configFolder(env.sessionFolder);
+	if (rewound) return beginRewound(folder, rewound.messageIds);
+	return fork && beginFork(env.sessionFolder, folder, env.worktree, fork);
+};
 
 /** Starts the process at once; it waits for its first message. */
 export const startAgentProcess = async (
@@ -196,6 +201,7 @@ export const startAgentProcess = async (
 		input,
 		conversationId,
 		resumed,
+		contextLost: !resumed && fork === null && agent.rewound !== null,
 		exited,
 		stderr: tail.lines,
 		pause: () => child?.stdout?.pause(),

@@ -9,6 +9,7 @@ import type { JsonObject } from '@agent-manager/protocol/json.ts';
 import type { AgentExit, AgentProcess } from './agent-process.ts';
 import type { Approvals } from './approvals.ts';
 import type { Attachments } from './attachments.ts';
+import type { Checkpoints } from './checkpoints.ts';
 import type { Configuration, ConfigureCommand } from './configuration.ts';
 import type { CommandLog, TakenCommand, TurnOutcome } from './command-log.ts';
 import { errorText, type Log } from './log.ts';
@@ -56,6 +57,7 @@ export interface AgentDeps {
 	approvals: Approvals;
 	configuration: Configuration;
 	attachments: Attachments;
+	checkpoints: Checkpoints;
 	/** A delta, and the record that it must not overtake. */
 	onDelta: (afterN: number, delta: Delta) => void;
 	/** Anything has come from it. */
@@ -81,6 +83,8 @@ export class Agent {
 	#held = false;
 	/** Changes on their way to the agent. */
 	#configuring = 0;
+	/** The files are being kept as they are. */
+	#keeping = false;
 	#idleWaiters: (() => void)[] = [];
 
 	constructor(deps: AgentDeps) {
@@ -168,6 +172,15 @@ export class Agent {
 		this.#next();
 	}
 
+	/** Keeps the files as they are between two turns; the next one begins after that. */
+	async keepFiles(): Promise<void> {
+		if (this.#keeping || this.#held) return;
+		this.#keeping = true;
+		await this.#deps.checkpoints.take();
+		this.#keeping = false;
+		this.#next();
+	}
+
 	/** Stops the turn that is open, if any; the agent stays. What was steered too late begins the next one. */
 	interrupt(): void {
 		if (!this.#turn) return;
@@ -212,6 +225,11 @@ export class Agent {
 	#next(): void {
 		// What was steered and came too late begins the next turn, by the agent's own doing.
 		if (this.#turn || this.#held || this.#configuring > 0 || this.#steered.length > 0) return;
+		if (this.#queue.length > 0 && this.#deps.checkpoints.isStale) void this.keepFiles();
+		if (this.#keeping) {
+			if (this.#queue.length > 0) this.#deps.checkpoints.hurry();
+			return;
+		}
 		const message = this.#queue.shift();
 		if (message) return this.#begin(message);
 		if (this.#finishing) {
@@ -256,6 +274,8 @@ export class Agent {
 	): void {
 		const { commandId } = message;
 		this.#turn = { ...message, lifecycle, interrupted: false, seen: false };
+		// One that the agent begins by itself waits for nothing.
+		this.#deps.checkpoints.giveUp();
 		if (announced) return;
 		// The agent's own first words follow, and until then no write is in the way of its start.
 		const n = this.#deps.records.append('runner.turn_started', { commandId }, false);
@@ -353,6 +373,7 @@ export class Agent {
 		if (num !== null) this.#deps.commandLog.note({ step: 'done', num });
 		this.#deps.attachments.forget(turn.attachments);
 		for (const resolve of this.#idleWaiters.splice(0)) resolve();
+		void this.keepFiles();
 		this.#next();
 	}
 

@@ -16,7 +16,8 @@ const agent: AgentOptions = {
 	permissionMode: 'full',
 	systemPromptAppend: '',
 	conversationId: '7b0c1e0e-8a53-4a0e-9a53-0a3f8a8f0c11',
-	fork: null
+	fork: null,
+	rewound: null
 };
 const delta = {
 	messageId: 'm1',

@@ -22,6 +22,7 @@ import { Attachments } from './attachments.ts';
 import { Approvals } from './approvals.ts';
 import { offersOf } from './agent-offers.ts';
 import { CommandLog, type TakenCommand } from './command-log.ts';
+import { Checkpoints } from './checkpoints.ts';
 import { Configuration } from './configuration.ts';
 import { Connection, type ConnectionEnd } from './connection.ts';
 import { saveCurrentConversation } from './conversation.ts';
@@ -151,11 +152,15 @@ class RunnerSession {
 		const { env, outbox, commandLog, log } = this.#deps;
 		this.#kill = process.kill;
 		if (this.#connectionEnd) process.kill();
-		const { conversationId, resumed } = process;
+		const { conversationId, resumed, contextLost } = process;
 		const lastN = outbox.lastN;
 		const { epoch } = env;
 		const version = PROTOCOL_VERSION;
-		this.#records.append('runner.started', { epoch, version, resumed, claudeCodeVersion: null });
+		const lost = contextLost ? { contextLost } : {};
+		this.#records.append('runner.started', {
+			...{ epoch, version, resumed, claudeCodeVersion: null },
+			...lost
+		});
 		const deltas = createDeltaBatch((afterN, batch) => this.#connection.sendDeltas(afterN, batch));
 		const watch = this.#watch(process);
 		const configuration = new Configuration(process.query, this.#records, options);
@@ -169,6 +174,12 @@ class RunnerSession {
 			approvals: this.approvals,
 			configuration,
 			attachments: this.#deps.attachments,
+			checkpoints: new Checkpoints({
+				worktree: env.worktree,
+				records: this.#records,
+				env: { ...env.inherited, HOME: join(env.sessionFolder, 'home') },
+				log
+			}),
 			onDelta: deltas.add,
 			onHeard: () => watch.heard(),
 			onHeldUp: (heldUp) => {
@@ -190,6 +201,8 @@ class RunnerSession {
 			conversationId,
 			log
 		});
+		// Before the very first turn the files are those of the commit that the worktree was made from.
+		if (epoch > 1) void agent.keepFiles();
 		for (const taken of todo) agent.handle(taken, taken.announced);
 		this.#agent = agent;
 		for (const taken of this.#early.splice(0)) agent.handle(taken);

@@ -51,6 +51,7 @@ export class RunnerProcess {
 			systemPromptAppend: 'Be brief.',
 			conversationId: randomUUID(),
 			fork: null,
+			rewound: null,
 			...options
 		};
 		mkdirSync(this.sessionFolder);

@@ -30,6 +30,7 @@ export const blockText = (block: Block): string => {
 		case 'commits':
 			return block.head;
 		case 'turn':
+		case 'set_aside':
 		case 'unknown':
 			return '';
 	}

@@ -28,6 +28,7 @@ import {
 	type ConfigureCommand
 } from './session-configuration.ts';
 import { decideMark, type SessionMark } from './session-marks.ts';
+import { decideRewind, isRewinding, rewinding, type RewindCommand } from './session-rewind.ts';
 import { decideRules, rulesToKeep, type RulesCommand } from './session-rules.ts';
 import { silenceOf, type SessionState } from './session-state.ts';
 
@@ -72,7 +73,8 @@ export type SessionCommand =
 	| QueueCommand
 	| ConfigureCommand
 	| RulesCommand
-	| GitCommand;
+	| GitCommand
+	| RewindCommand;
 
 export interface Decision {
 	events: ManagerEvent[];
@@ -118,6 +120,7 @@ const backToLife = (state: SessionState, reason: StartReason): ManagerEvent[] =>
 
 const message: Decide<'message'> = (state, command) => {
 	const { commandId, text, from, fromSession } = command;
+	if (isRewinding(state)) return fail(rewinding());
 	if (!isLive(state.status) || state.ending !== null) return fail(notLive(state));
 	if (state.queued.length >= QUEUE_MAX) {
 		return fail(wireError('queue_full', `${QUEUE_MAX} messages wait already.`));
@@ -193,6 +196,7 @@ const stop: Decide<'stop'> = (state) =>
 		: nothingToDo();
 
 const resume: Decide<'resume'> = (state) => {
+	if (isRewinding(state)) return fail(rewinding());
 	if (state.ending !== null) return fail(notLive(state));
 	// A sandbox whose runner or agent does not answer is given up for a fresh one.
 	const isLost = state.asleep || silenceOf(state) !== null;
@@ -203,6 +207,7 @@ const resume: Decide<'resume'> = (state) => {
 };
 
 const retry: Decide<'retry'> = (state) => {
+	if (isRewinding(state)) return fail(rewinding());
 	if (state.status !== 'error' || state.ending !== null) {
 		return fail(
 			wireError('session_not_resumable', 'Only a session in error can be retried.', {
@@ -260,7 +265,9 @@ const deciders: { [T in SessionCommand['type']]: Decide<T> } = {
 	edit: decideQueued,
 	remove: decideQueued,
 	move: decideQueued,
-	git: decideGit
+	git: decideGit,
+	rewind: decideRewind,
+	undo_rewind: decideRewind
 };
 
 export const decide = (state: SessionState, command: SessionCommand): Result<Decision, WireError> =>

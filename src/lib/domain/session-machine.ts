@@ -22,6 +22,7 @@ import type { z } from 'zod';
 import { foldClaude } from './session-agent-words.ts';
 import { moveInQueue } from './message-order.ts';
 import { withConfiguration } from './session-configuration.ts';
+import { withoutRewind, withRewind } from './session-rewind.ts';
 import { withRules } from './session-rules.ts';
 import {
 	freshSteps,
@@ -213,6 +214,8 @@ const managerFolds: ManagerFolds = {
 			gitAction: { ...state.gitAction, status: error ? 'failed' : 'done', error }
 		};
 	},
+	'session.rewound': (state, payload, event) => withRewind(state, payload, event.seq),
+	'session.rewind_undone': (state, { rewind }) => withoutRewind(state, rewind),
 	'session.settled': (state) => {
 		const settled = { ...state, settling: false };
 		const mayRest = settled.openTurn === null && settled.queued.length === 0 && settled.runnerUp;

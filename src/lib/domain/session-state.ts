@@ -18,6 +18,7 @@ import type {
 	StartStepName,
 	WaitingFor
 } from '@agent-manager/protocol/session.ts';
+import type { Rewound, SetAside } from '@agent-manager/protocol/rewind.ts';
 import type { RunnerEventPayload } from '@agent-manager/protocol/events.ts';
 import { startStepNameSchema } from '@agent-manager/protocol/session.ts';
 
@@ -25,6 +26,12 @@ import { startStepNameSchema } from '@agent-manager/protocol/session.ts';
 export type Desired = 'live' | 'asleep' | 'stopped' | 'finished' | 'purged';
 
 type RunnerEndReason = RunnerEventPayload<'runner.stopped'>['reason'];
+
+/** The SDK's name for it; it goes on behind the newest of the messages that the one before had. */
+interface Conversation {
+	id: string;
+	messageIds: string[];
+}
 
 export interface SessionState {
 	status: SessionStatus;
@@ -84,6 +91,12 @@ export interface SessionState {
 	turnCommit: string | null;
 	pushedCommit: string | null;
 	gitAction: GitAction | null;
+	/** The conversation since the newest rewind, and behind which message it began; null before the first. */
+	conversation: Conversation | null;
+	/** What rewinds have set aside, oldest first. */
+	setAside: SetAside[];
+	/** The newest rewind, with what an undo needs. */
+	rewound: (Rewound & { turns: number; conversationBefore: Conversation | null }) | null;
 	turns: number;
 	usage: SessionUsage;
 	/** Cumulative cost as the agent last said it; it goes on over a resume of the conversation. */
@@ -157,6 +170,9 @@ export const initialSessionState = (): SessionState => ({
 	turnCommit: null,
 	pushedCommit: null,
 	gitAction: null,
+	conversation: null,
+	setAside: [],
+	rewound: null,
 	turns: 0,
 	usage: { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0, costUsd: 0 },
 	agentCostUsd: 0,

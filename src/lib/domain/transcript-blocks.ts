@@ -200,6 +200,15 @@ export interface ReportBlock extends BlockBase {
 	text: string;
 }
 
+/** A part that a rewind has set aside; what it has follows as rows of their own while it is open. */
+export interface SetAsideBlock extends BlockBase {
+	kind: 'set_aside';
+	/** Events before this one are of it. */
+	to: number;
+	/** How many of what was said are in it, as far as the window has it. */
+	prompts: number;
+}
+
 export interface UnknownBlock extends BlockBase {
 	kind: 'unknown';
 	source: EventSource;
@@ -220,6 +229,7 @@ export type Block =
 	| RetryBlock
 	| CommitsBlock
 	| ReportBlock
+	| SetAsideBlock
 	| UnknownBlock;
 
 export interface Todo {

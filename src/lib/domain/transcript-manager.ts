@@ -188,6 +188,16 @@ const folds: { [T in ManagerEventType]: Fold<T> | null } = {
 	'git.requested': null,
 	'git.ended': foldGitEnded,
 	'commits.collect_failed': (state, { error }, event) => addError(state, event, 'warning', error),
+	'session.rewound': (state, { filesChanged }, event) => {
+		state.todos = [];
+		const files =
+			filesChanged === null
+				? 'the files stay as they are'
+				: `${filesChanged} ${filesChanged === 1 ? 'file was' : 'files were'} put back`;
+		addDivider(state, event, `Rewound to before a prompt: ${files}`);
+	},
+	'session.rewind_undone': (state, _payload, event) =>
+		addDivider(state, event, 'The rewind was undone'),
 	'session.settled': null,
 	'session.limit_reached': (state, { error }, event) => addError(state, event, 'warning', error),
 	'session.limit_lifted': (state, _payload, event) =>

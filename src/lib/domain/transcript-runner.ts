@@ -31,13 +31,21 @@ const foldAgentExit: Fold<'runner.agent_exited'> = (state, payload, event) => {
 };
 
 const folds: { [T in RunnerEventType]: Fold<T> | null } = {
-	'runner.started': null,
+	'runner.started': (state, { contextLost }, event) => {
+		if (!contextLost) return;
+		addNotice(state, event, {
+			tone: 'warning',
+			title: 'Context was lost: the agent begins a new conversation',
+			hint: 'What the session was rewound to is not in the sandbox any more. It has the files, but does not know what was said before.'
+		});
+	},
 	'runner.turn_started': (state, { commandId }, event) => {
 		if (state.turn?.result) closeTurn(state, event, 'completed');
 		deliverMessage(state, commandId, 'delivered');
 		state.turn ??= newTurn(event.ts);
 		state.lastAgentWordAt = event.ts;
 	},
+	'runner.checkpointed': null,
 	'runner.message_steered': (state, { commandId }) => deliverMessage(state, commandId, 'steered'),
 	'runner.turn_ended': (state, { outcome }, event) => {
 		closeTurn(state, event, outcome);

@@ -72,6 +72,12 @@ const LIVE: ReadonlySet<SessionStatus> = new Set(['starting', 'running', 'waitin
 
 export const isLive = ({ status }: Pick<Session, 'status'>): boolean => LIVE.has(status);
 
+/** A start or a turn is under way, or a person is asked in one. */
+export const isAtWork = ({ status, waitingFor }: WaitingOf): boolean =>
+	status === 'starting' ||
+	status === 'running' ||
+	(status === 'waiting' && waitingFor !== 'input' && waitingFor !== 'limit');
+
 /** Live, or failed and not dealt with: what stands before the ended ones in lists. */
 export const isOpen = (session: Pick<Session, 'status'>): boolean =>
 	isLive(session) || session.status === 'error';

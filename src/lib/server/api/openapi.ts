@@ -57,6 +57,7 @@ import {
 	searchAnswerSchema,
 	searchQuerySchema
 } from '@agent-manager/protocol/transcript-places.ts';
+import { rewindPlanSchema, rewindSchema } from '@agent-manager/protocol/rewind.ts';
 import { usageQuerySchema, usageSchema } from '@agent-manager/protocol/usage.ts';
 import { jsonObjectSchema } from '@agent-manager/protocol/json.ts';
 import { ERROR_TABLE } from '#lib/domain/errors.ts';
@@ -250,6 +251,21 @@ export const OPERATIONS: Record<string, Partial<Record<Method, Operation>>> = {
 			),
 			status: 201
 		}
+	},
+	'/api/sessions/{id}/rewind': {
+		get: {
+			summary: 'What a rewind to before the prompt whose turn began at atSeq would do.',
+			query: { atSeq: { description: 'The event with which the turn began.', schema: whole } },
+			status: 200,
+			answer: rewindPlanSchema
+		},
+		post: command(
+			'Go back to before a prompt: what came after is set aside, with the files if wanted. How it ends shows in gitAction.',
+			rewindSchema
+		)
+	},
+	'/api/sessions/{id}/rewind/undo': {
+		post: command('Take the newest rewind back, as long as no turn has begun since.')
 	},
 	'/api/sessions/{id}/search': {
 		get: {

@@ -1,8 +1,10 @@
 /** Reads from a session's log what it was when a turn had ended. */
 import { sql, type SQL } from 'drizzle-orm';
 import type { SessionId } from '@agent-manager/protocol/ids.ts';
+import type { SetAside } from '@agent-manager/protocol/rewind.ts';
 import type { ForkPoint } from '#lib/domain/fork-point.ts';
 import type { Executor } from './client.ts';
+import { readMessagesBefore } from './rewind-point.ts';
 import { isBoundary } from './schema.ts';
 
 /** As many of the last messages are named; the newest is nearly always one that the agent keeps. */
@@ -17,7 +19,8 @@ const firstValue = async <T>(db: Executor, query: SQL): Promise<T | null> =>
 export const readTurnEnd = async (
 	db: Executor,
 	sessionId: SessionId,
-	atSeq: number
+	atSeq: number,
+	setAside: readonly SetAside[]
 ): Promise<TurnEnd | null> => {
 	const here = sql`from events where session_id = ${sessionId}`;
 	const end = await firstValue<string>(
@@ -50,16 +53,12 @@ export const readTurnEnd = async (
 		sql`select payload->>'head' as value ${here} and type = 'commits.collected' and ${until}
 			order by seq desc limit 1`
 	);
-	const messages = await db.execute<{ value: string }>(
-		sql`select payload->>'uuid' as value ${here} and seq <= ${seq}
-			and type in ('claude.assistant', 'claude.user') and payload->>'parent_tool_use_id' is null
-			and payload->>'uuid' is not null order by seq desc limit ${MESSAGES}`
-	);
+	const messageIds = await readMessagesBefore(db, sessionId, seq, setAside, MESSAGES);
 	const baseCommit = updated ?? began;
 	return {
 		seq,
 		baseCommit,
 		commit: collected ?? baseCommit,
-		messageIds: messages.rows.map(({ value }) => value)
+		messageIds
 	};
 };

@@ -65,6 +65,7 @@ const makeManager = (
 			gitIdentity: { name: 'Claude', email: 'noreply@anthropic.com' },
 			findRepo: (id: Parameters<typeof findRepo>[1]) => findRepo(db, id)
 		} as never,
+		isAtRest: () => true,
 		collect: async ({ id }) => {
 			const facts = { head: collected, commitCount: 1, fastForward: true };
 			await log.record(id, ({ headCommit }) =>

@@ -1,5 +1,5 @@
 /**
- * Carries out the commits, pushes and updates that were asked for. Level-triggered: what a session's state
+ * Carries out the commits, pushes, updates and rewinds that were asked for. Level-triggered: what a session's state
  * says is running is done, also after a restart in its middle; each of them done twice is done once.
  */
 import { existsSync } from 'node:fs';
@@ -9,6 +9,7 @@ import type { ManagerEventPayload } from '@agent-manager/protocol/events.ts';
 import type { SessionId } from '@agent-manager/protocol/ids.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import { fail, ok, type Result } from '#lib/domain/result.ts';
+import type { ManagerEvent } from '#lib/domain/session-decisions.ts';
 import type { RepoRow } from '#lib/server/db/repos.ts';
 import { defaultBranchRefused } from '#lib/server/git/push.ts';
 import {
@@ -18,6 +19,7 @@ import {
 	type WriteInSandbox
 } from '#lib/server/git/worktree-actions.ts';
 import type { SessionContext } from './session-context.ts';
+import { carryOutRewind, isRewind, type RewindRequest } from './session-rewind.ts';
 import { sessionPaths } from './session-paths.ts';
 import type { SessionCell } from './session-view.ts';
 
@@ -29,9 +31,17 @@ export interface GitActionsOptions {
 	context: SessionContext;
 	/** Brings the branch's commits into the mirror; why not, or null. */
 	collect: (cell: SessionCell) => Promise<WireError | null>;
+	/** Nothing of the session's own runs: its files can be changed under it. */
+	isAtRest: (cell: SessionCell) => boolean;
 }
 
-type Outcome = Pick<ManagerEventPayload<'git.ended'>, 'error' | 'baseCommit' | 'pushedCommit'>;
+interface Outcome extends Pick<
+	ManagerEventPayload<'git.ended'>,
+	'error' | 'baseCommit' | 'pushedCommit'
+> {
+	/** What becomes true with it. */
+	event?: ManagerEvent;
+}
 
 const failed = (error: WireError): Outcome => ({ error, baseCommit: null, pushedCommit: null });
 const done: Outcome = { error: null, baseCommit: null, pushedCommit: null };
@@ -46,9 +56,11 @@ export class GitActions {
 	}
 
 	/** Begins what the session waits for, unless it is on its way. Never throws. */
-	look({ id, state }: SessionCell): void {
+	look(cell: SessionCell): void {
+		const { id, state } = cell;
 		if (state.gitAction?.status !== 'running' || this.#atWork.has(id)) return;
 		if (this.#ending.signal.aborted) return;
+		if (isRewind(state.gitAction.request) && !this.#options.isAtRest(cell)) return;
 		const work = this.#run(id)
 			.catch((cause: unknown) => {
 				this.#options.context.logger.warn({ err: cause, sessionId: id }, 'a git action failed');
@@ -69,17 +81,20 @@ export class GitActions {
 		const action = cell?.state.gitAction;
 		const repo = cell && (await context.findRepo(cell.repoId));
 		if (!cell || !repo || action?.status !== 'running') return;
-		const outcome = await this.#carryOut(repo, cell, action);
+		const { event, ...outcome } = await this.#carryOut(repo, cell, action);
 		if (this.#ending.signal.aborted) return;
 		context.acted(`git_${action.request.kind}`, outcome.error ? 'failed' : 'done');
 		await context.log.record(id, (state) =>
 			state.gitAction?.commandId === action.commandId && state.gitAction.status === 'running'
-				? [{ type: 'git.ended', payload: { commandId: action.commandId, ...outcome } }]
+				? [
+						...(event ? [event] : []),
+						{ type: 'git.ended', payload: { commandId: action.commandId, ...outcome } }
+					]
 				: []
 		);
 	}
 
-	#carryOut(repo: RepoRow, cell: SessionCell, { request }: GitAction): Promise<Outcome> {
+	#carryOut(repo: RepoRow, cell: SessionCell, { commandId, request }: GitAction): Promise<Outcome> {
 		switch (request.kind) {
 			case 'commit':
 				return this.#commit(repo, cell, request.message);
@@ -87,7 +102,26 @@ export class GitActions {
 				return this.#push(repo, cell, request);
 			case 'update':
 				return this.#update(repo, cell, request.strategy);
+			case 'rewind':
+			case 'undo_rewind':
+				return this.#rewind(repo, cell, commandId, request);
 		}
+	}
+
+	async #rewind(
+		repo: RepoRow,
+		cell: SessionCell,
+		commandId: string,
+		request: RewindRequest
+	): Promise<Outcome> {
+		const { context, collect } = this.#options;
+		const tools = {
+			...{ context, repo, collect },
+			write: this.#write(repo, cell),
+			target: () => this.#target(cell)
+		};
+		const rewound = await carryOutRewind(tools, cell, commandId, request);
+		return rewound.ok ? { ...done, event: rewound.value } : failed(rewound.error);
 	}
 
 	async #commit(repo: RepoRow, cell: SessionCell, message: string): Promise<Outcome> {

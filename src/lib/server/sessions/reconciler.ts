@@ -42,6 +42,8 @@ export class Reconciler {
 	readonly #works = new Map<SessionId, Work>();
 	/** Sessions whose sandbox could not be looked for, because a listing failed. */
 	#unknown: (cell: SessionCell) => boolean = () => false;
+	/** A session was looked at, and no step is left to take. */
+	onRest: (cell: SessionCell) => void = () => undefined;
 	#stopped = false;
 
 	constructor(context: SessionContext) {
@@ -132,9 +134,10 @@ export class Reconciler {
 	}
 
 	async #run(sessionId: SessionId, work: Work): Promise<void> {
+		let cell: SessionCell | null = null;
 		while (work.again && !this.#stopped) {
 			work.again = false;
-			let cell: SessionCell | null = null;
+			cell = null;
 			try {
 				cell = await this.#context.log.find(sessionId);
 				if (!cell) {
@@ -155,6 +158,7 @@ export class Reconciler {
 			}
 		}
 		work.busy = false;
+		if (cell && !this.#stopped) this.onRest(cell);
 	}
 
 	#retryLater(sessionId: SessionId, work: Work): void {

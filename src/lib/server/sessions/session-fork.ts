@@ -26,13 +26,13 @@ const COPY_MS = 60_000;
 /** The session as it was when the newest turn by `atSeq` had ended. */
 export const forkSource = async (
 	db: Database,
-	{ id, row }: SessionCell,
+	{ id, row, state }: SessionCell,
 	atSeq: number
 ): Promise<Result<ForkSource, WireError>> => {
 	if (row.role === 'orchestrator') {
 		return fail(wireError('bad_request', 'An orchestrator can’t be forked.'));
 	}
-	const end = await readTurnEnd(db, id, atSeq);
+	const end = await readTurnEnd(db, id, atSeq, state.setAside);
 	if (!end) {
 		return fail(
 			wireError('nothing_to_do', 'No turn had ended by then: there is nothing to go on from.', {
@@ -64,18 +64,16 @@ export const forkStart = (
 });
 
 /**
- * Runs where the other session's folder can be seen and nothing else: a link in it leads nowhere. After
- * `/clear` the conversation goes on under another id, which the runner wrote down.
+ * Runs where the other session's folder can be seen and nothing else: a link in it leads nowhere. Prints the
+ * conversation that has the newest of the messages: after `/clear` or a rewind there are several.
  */
 const PRINT_SCRIPT = `
 cd -- "$1" || exit 3
-id="$2"
-if [ -f conversation-id ]; then
-	read -r began current < conversation-id
-	[ "$began" = "$id" ] && id="$current"
-fi
-for file in claude/projects/*/"$id.jsonl"; do
-	[ -f "$file" ] && exec cat -- "$file"
+shift
+for id in "$@"; do
+	for file in claude/projects/*/*.jsonl; do
+		if [ -f "$file" ] && grep -qF "\\"uuid\\":\\"$id\\"" -- "$file"; then exec cat -- "$file"; fi
+	done
 done
 exit 10
 `;
@@ -103,7 +101,7 @@ const printInto = async (
 	const file = createWriteStream(path, { flags: 'wx', mode: 0o600 });
 	const output = cappedStream(file, CONVERSATION_MAX_BYTES);
 	const stop = AbortSignal.any([signal, output.full, AbortSignal.timeout(COPY_MS)]);
-	const argv = ['sh', '-c', PRINT_SCRIPT, 'print', sessionFolder, fork.conversationId];
+	const argv = ['sh', '-c', PRINT_SCRIPT, 'print', sessionFolder, ...fork.messageIds];
 	const ran = await context.git.printFolder(
 		repo,
 		cell,

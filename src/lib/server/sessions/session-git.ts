@@ -261,6 +261,19 @@ export class SessionGit {
 		return restoreSessionRef(this.#options.git, this.mirror(repo), ref, commit);
 	}
 
+	/** Where the branch is in the mirror stays within reach there, under a saved ref. */
+	async keepTip(
+		repo: RepoRow,
+		cell: SessionCell,
+		savedAs: string
+	): Promise<Result<void, WireError>> {
+		const tip = await this.branchTip(repo, cell);
+		if (!tip.ok || tip.value === null) return tip.ok ? ok() : tip;
+		const ref = `refs/saved/${savedAs}/${cell.row.branchName}`;
+		const kept = await restoreSessionRef(this.#options.git, this.mirror(repo), ref, tip.value);
+		return kept.ok ? ok() : kept;
+	}
+
 	/** Fast-forward, or over the one commit that `overwrite` names. */
 	async push(
 		repo: RepoRow,

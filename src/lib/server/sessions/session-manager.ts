@@ -99,9 +99,11 @@ export class SessionManager {
 		});
 		this.#gitActions = new GitActions({
 			context,
-			collect: (cell) => collectCommits(context, cell, reconciler.runtime(cell.id), COLLECT_MS)
+			collect: (cell) => collectCommits(context, cell, reconciler.runtime(cell.id), COLLECT_MS),
+			isAtRest: (cell) => !reconciler.isAtWork(cell.id) && !this.#isUnlisted(cell)
 		});
-		reconciler.setUnknown(({ state }) => state.driver !== null && this.#unlisted.has(state.driver));
+		reconciler.setUnknown((cell) => this.#isUnlisted(cell));
+		reconciler.onRest = (cell) => this.#gitActions.look(cell);
 	}
 
 	/** Finds what runs, takes it over, and wakes every session that is not as it shall be. */
@@ -132,6 +134,11 @@ export class SessionManager {
 		}
 		await Promise.all([this.#handover.idle(), this.#ruleAnswers.idle(), this.#gitActions.stop()]);
 		await this.#reconciler.stop();
+	}
+
+	/** A sandbox of it may run without our knowing. */
+	#isUnlisted({ state }: SessionCell): boolean {
+		return state.driver !== null && this.#unlisted.has(state.driver);
 	}
 
 	/** How it goes, for the health page. */

@@ -19,6 +19,7 @@ import type {
 	StartSession
 } from '@agent-manager/protocol/requests.ts';
 import type { EventPage } from '@agent-manager/protocol/responses.ts';
+import type { Rewind, RewindPlan } from '@agent-manager/protocol/rewind.ts';
 import type { SessionEvent } from '@agent-manager/protocol/events.ts';
 import type { MessageFrom, Session, SessionWait } from '@agent-manager/protocol/session.ts';
 import type { TranscriptCarry } from '@agent-manager/protocol/transcript-carry.ts';
@@ -44,6 +45,7 @@ import { exportEvents } from './event-export.ts';
 import { toCell, type SessionCell } from './session-view.ts';
 import type { SessionChanges } from './session-changes.ts';
 import { forkSource, forkStart } from './session-fork.ts';
+import { checkpointFor, rewindPlan, rewindPoint } from './session-rewind.ts';
 import type { SessionCreation, StartedBy } from './session-creation.ts';
 import type { CommandRequest, SessionLog } from './session-log.ts';
 import { TranscriptPlaces } from './transcript-places.ts';
@@ -124,6 +126,37 @@ export class SessionService {
 		};
 		const start = storableValue(forkStart(cell, request));
 		return this.#options.creation.create(cell.repoId, start, command, undefined, source.value);
+	}
+
+	/** What a rewind to before the prompt whose turn began there would do. */
+	async rewindPlan(sessionId: SessionId, atSeq: number): Promise<Result<RewindPlan, WireError>> {
+		const cell = await this.#options.log.find(sessionId);
+		if (!cell) return notFound();
+		const point = await rewindPoint(this.#options.db, cell, atSeq);
+		return point.ok ? ok(rewindPlan(point.value)) : point;
+	}
+
+	/** Back to before a prompt; how it ends shows in the session. */
+	async rewind(sessionId: SessionId, request: Rewind, key?: CommandId): Answered {
+		const cell = await this.#options.log.find(sessionId);
+		if (!cell) return notFound();
+		const { atSeq, files } = request;
+		const point = await rewindPoint(this.#options.db, cell, atSeq);
+		if (!point.ok) return point;
+		const checkpoint = checkpointFor(point.value, files);
+		if (!checkpoint.ok) return checkpoint;
+		return this.#command(sessionId, request, 'rewind', key, (commandId) => ({
+			type: 'rewind',
+			...{ commandId, atSeq, checkpoint: checkpoint.value }
+		}));
+	}
+
+	/** Takes the newest rewind back. */
+	undoRewind(sessionId: SessionId, key?: CommandId): Answered {
+		return this.#command(sessionId, {}, 'undo rewind', key, (commandId) => ({
+			type: 'undo_rewind',
+			commandId
+		}));
 	}
 
 	/** `fromSession`: the orchestrator that says it. */

@@ -36,12 +36,15 @@ export const agentOptionsFor = (
 	repo: RepoRow
 ): AgentOptions => {
 	const { row, state } = cell;
+	const { conversation } = state;
+	const messageIds = conversation?.messageIds ?? [];
 	return {
 		role: row.role,
 		model: state.model,
 		effort: state.effort,
 		permissionMode: state.permissionMode,
-		conversationId: row.conversationId,
+		conversationId: conversation?.id ?? row.conversationId,
+		rewound: messageIds.length > 0 ? { messageIds } : null,
 		fork: row.fork && {
 			conversationId: row.fork.conversationId,
 			messageIds: row.fork.messageIds

@@ -2,6 +2,7 @@
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import type { Session } from '@agent-manager/protocol/session.ts';
+import { undoableRewind } from '#lib/domain/session-rewind.ts';
 import { restoreState, silenceOf, type SessionState } from '#lib/domain/session-state.ts';
 import type { LogPosition } from '#lib/server/db/event-log.ts';
 import type { SessionRow } from '#lib/server/db/sessions.ts';
@@ -66,6 +67,8 @@ export const toSession = (
 	commitCount: state.commitCount,
 	pushedCommit: state.pushedCommit,
 	gitAction: state.gitAction,
+	setAside: state.setAside,
+	rewound: undoableRewind(state),
 	model: state.model,
 	effort: state.effort,
 	permissionMode: state.permissionMode,
