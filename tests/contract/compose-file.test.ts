@@ -1,6 +1,6 @@
 /** `compose.yaml` says what the documents say, and what the Dockerfile needs is let into its build. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { SETTINGS } from '#lib/server/config-table.ts';
 
@@ -49,10 +49,11 @@ describe('Dockerfile', () => {
 		expect(dockerfile).not.toMatch(/^# *syntax=|--mount=|--link|<</m);
 	});
 
+	const open = read('.dockerignore')
+		.split('\n')
+		.flatMap((line) => (line.startsWith('!') ? [line.slice(1)] : []));
+
 	it('copies only what .dockerignore lets in', () => {
-		const open = read('.dockerignore')
-			.split('\n')
-			.flatMap((line) => (line.startsWith('!') ? [line.slice(1)] : []));
 		const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(
 			([, from = '']) => from.split(' ').filter((path) => path !== '.')
 		);
@@ -60,5 +61,24 @@ describe('Dockerfile', () => {
 		for (const path of copied) expect(open, path).toContain(path.split('/')[0]);
 		expect(read('.dockerignore')).toMatch(/^\*$/m);
 		expect(open.some((path) => path.includes('.env'))).toBe(false);
+	});
+
+	it('has every file that what it builds imports', () => {
+		const isSource = (path: string): boolean =>
+			/\.(ts|js|mjs|svelte)$/.test(path) && !/\.test\.|node_modules/.test(path);
+		const sources = ['adapter', 'packages', 'src', 'stack'].flatMap((folder) =>
+			(readdirSync(join(ROOT, folder), { recursive: true }) as string[])
+				.map((path) => join(folder, path))
+				.filter(isSource)
+		);
+		expect(sources.length).toBeGreaterThan(400);
+		const imported = sources.flatMap((path) =>
+			[...read(path).matchAll(/\b(?:from|import\(|import)\s*'(\.[^']+)'/g)].map(([, to = '']) => ({
+				path,
+				folder: relative(ROOT, join(ROOT, dirname(path), to)).split('/')[0] ?? ''
+			}))
+		);
+		expect(imported.length).toBeGreaterThan(1_000);
+		expect(imported.filter(({ folder }) => !open.includes(folder))).toEqual([]);
 	});
 });
