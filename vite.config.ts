@@ -2,9 +2,10 @@ import { sveltekit } from '@sveltejs/kit/vite';
 import tailwindcss from '@tailwindcss/vite';
 import { defineConfig } from 'vite';
 import { devWebSocket } from './adapter/dev-plugin.ts';
+import { lightZod } from './adapter/light-zod-plugin.ts';
 
 export default defineConfig({
-	plugins: [tailwindcss(), sveltekit(), devWebSocket()],
+	plugins: [lightZod(), tailwindcss(), sveltekit(), devWebSocket()],
 	server: { host: '127.0.0.1', port: 5173, strictPort: true },
 	build: { target: 'es2022', rolldownOptions: { checks: { pluginTimings: false } } }
 });

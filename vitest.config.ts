@@ -7,6 +7,7 @@ import { sveltekit } from '@sveltejs/kit/vite';
 import tailwindcss from '@tailwindcss/vite';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
+import { lightZod } from './adapter/light-zod-plugin.ts';
 import { chromiumPath } from './tests/support/chromium.ts';
 
 const executablePath = chromiumPath();
@@ -37,7 +38,9 @@ export default defineConfig({
 				}
 			},
 			{
-				plugins: [tailwindcss(), sveltekit()],
+				plugins: [lightZod(), tailwindcss(), sveltekit()],
+				// Also what is imported when it is needed: found only then, it would load a test's page anew.
+				optimizeDeps: { entries: ['src/lib/components/**/*.svelte', 'src/**/*.svelte.test.ts'] },
 				test: {
 					name: 'browser',
 					include: ['src/**/*.svelte.test.ts'],
