@@ -19,6 +19,7 @@ export const sampleSession = (over: Partial<Session> = {}): Session => ({
 	status: 'waiting',
 	queuePosition: null,
 	waitingFor: 'input',
+	activity: null,
 	asleep: false,
 	ending: null,
 	branchName: 'agent/fix-the-login-form-3f2a',

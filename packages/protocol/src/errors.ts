@@ -46,6 +46,7 @@ export const errorCodeSchema = z.enum([
 	'rule_invalid',
 	'rule_limit',
 	'queue_full',
+	'prompts_full',
 	'attachment_invalid',
 	'nothing_to_do',
 	'push_refused',

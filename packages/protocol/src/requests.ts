@@ -50,7 +50,9 @@ export const startSessionSchema = z.strictObject({
 	model: modelNameSchema.optional(),
 	effort: effortSchema.optional(),
 	additionalInstructions: z.string().max(65_536).optional(),
-	permissionMode: permissionModeSchema.default('full')
+	permissionMode: permissionModeSchema.default('full'),
+	/** Ids of what was uploaded to the repo before; they become the session's. */
+	attachments: z.array(z.uuid()).max(ATTACHMENT_LIMITS.perMessage).optional()
 });
 export type StartSession = z.infer<typeof startSessionSchema>;
 

@@ -109,6 +109,24 @@ export const ruleTextSchema = z.string().min(1).max(1_000);
 export const ruleScopeSchema = z.enum(['session', 'repo']);
 export type RuleScope = z.infer<typeof ruleScopeSchema>;
 
+/**
+ * What a running session does: the call that it began last among those without a result; the model's answer is
+ * on its way, or asked for again after a failure; the conversation is summarised; or the turn has ended and its
+ * commits come in.
+ */
+export const sessionActivitySchema = z.discriminatedUnion('kind', [
+	z.object({ kind: z.literal('tool'), name: z.string() }),
+	z.object({ kind: z.literal('model') }),
+	z.object({
+		kind: z.literal('retry'),
+		attempt: z.int().nullable(),
+		maxRetries: z.int().nullable()
+	}),
+	z.object({ kind: z.literal('compacting') }),
+	z.object({ kind: z.literal('settling') })
+]);
+export type SessionActivity = z.infer<typeof sessionActivitySchema>;
+
 /** Who said a message. */
 export const messageFromSchema = z.enum(['person', 'orchestrator', 'manager']);
 export type MessageFrom = z.infer<typeof messageFromSchema>;
@@ -168,6 +186,8 @@ export const sessionSchema = z.object({
 	queuePosition: z.int().min(1).nullable(),
 	/** Set exactly when `status` is `waiting`. */
 	waitingFor: waitingForSchema.nullable(),
+	/** Set exactly when `status` is `running`. */
+	activity: sessionActivitySchema.nullable(),
 	/** True while the sandbox is put away and the next message wakes it. */
 	asleep: z.boolean(),
 	/** The end that was asked for and is on its way: a finish waits for the open turn. */

@@ -92,6 +92,7 @@ export const ERROR_TABLE: Record<ErrorCode, ErrorRow> = {
 	rule_invalid: row(400, 'warning'),
 	rule_limit: row(409, 'warning', 'Remove rules that are not needed any more.'),
 	queue_full: row(409, 'warning', 'Wait until the agent has taken some, or remove some.'),
+	prompts_full: row(409, 'warning', 'Remove saved prompts that you need no more.'),
 	attachment_invalid: row(
 		400,
 		'warning',

@@ -2,7 +2,12 @@ import { describe, expect, it } from 'vitest';
 import type { SessionEvent } from '@agent-manager/protocol/events.ts';
 import { decide, type SessionCommand } from './session-decisions.ts';
 import { evolve, isLive } from './session-machine.ts';
-import { initialSessionState, type SessionState } from './session-state.ts';
+import {
+	sessionActivity,
+	initialSessionState,
+	restoreState,
+	type SessionState
+} from './session-state.ts';
 
 const at = '2026-01-02T03:04:05.000Z';
 type Fact = [SessionEvent['source'], string, Record<string, unknown>?];
@@ -297,6 +302,55 @@ describe('evolve: cost', () => {
 			result(0.75)
 		];
 		expect(fold(facts).usage).toMatchObject({ costUsd: 0.25 });
+	});
+});
+
+describe('what a running session does', () => {
+	const says = (...content: object[]): Fact => [
+		'claude',
+		'claude.assistant',
+		{ message: { content } }
+	];
+	const calls = (id: string, name: string) => ({ type: 'tool_use', id, name });
+	const answers = (id: string): Fact => [
+		'claude',
+		'claude.user',
+		{ message: { content: [{ type: 'tool_result', tool_use_id: id }] } }
+	];
+	const system = (subtype: string, more: object = {}): Fact => [
+		'claude',
+		`claude.system.${subtype}`,
+		{ type: 'system', subtype, ...more }
+	];
+	const retries = system('api_retry', { attempt: 2, max_retries: 10 });
+	const begun = [startOf(1), runnerUp(1), accepted('a'), turnBegins('a')];
+	const both = says(calls('t1', 'Read'), calls('t2', 'Bash'));
+	const ended: Fact = ['runner', 'runner.turn_ended', { commandId: 'a', outcome: 'completed' }];
+
+	it.each<[string, Fact[], object | null]>([
+		['nothing, while it starts', [startOf(1)], null],
+		['the model answers', begun, { kind: 'model' }],
+		['the newest call', [...begun, both], { kind: 'tool', name: 'Bash' }],
+		['the one that is left', [...begun, both, answers('t2')], { kind: 'tool', name: 'Read' }],
+		['the model again', [...begun, both, answers('t2'), answers('t1')], { kind: 'model' }],
+		['a retry', [...begun, retries], { kind: 'retry', attempt: 2, maxRetries: 10 }],
+		['a retry that worked', [...begun, retries, both], { kind: 'tool', name: 'Bash' }],
+		['compacting', [...begun, system('status', { status: 'compacting' })], { kind: 'compacting' }],
+		[
+			'compacted',
+			[...begun, system('status', { status: 'compacting' }), system('compact_boundary')],
+			{ kind: 'model' }
+		],
+		['its commits come in', [...begun, retries, ended], { kind: 'settling' }],
+		['nothing, while it asks', [...begun, both, asks('r')], null],
+		['no retry of a turn that is over', [...begun, ended, retries], { kind: 'settling' }]
+	])('%s', (_what, facts, activity) => {
+		expect(sessionActivity(fold(facts))).toEqual(activity);
+	});
+
+	it('is restored from a row that knew ids alone', () => {
+		const stored = { ...fold(begun), openTools: ['t1'] };
+		expect(sessionActivity(restoreState(stored))).toEqual({ kind: 'tool', name: 'a tool' });
 	});
 });
 

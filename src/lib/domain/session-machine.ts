@@ -74,6 +74,7 @@ const withoutTurn = (state: SessionState): SessionState => ({
 	settling: false,
 	pending: [],
 	openTools: [],
+	pause: null,
 	agentSilentSince: null
 });
 

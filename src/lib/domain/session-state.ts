@@ -11,6 +11,7 @@ import type {
 	PendingRequest,
 	PermissionMode,
 	Session,
+	SessionActivity,
 	QueuedMessage,
 	SessionStatus,
 	SessionUsage,
@@ -32,6 +33,14 @@ interface Conversation {
 	id: string;
 	messageIds: string[];
 }
+
+/** A call of a tool. */
+export interface OpenTool {
+	id: string;
+	name: string;
+}
+
+export type Pause = Extract<SessionActivity, { kind: 'retry' | 'compacting' }>;
 
 export interface SessionState {
 	status: SessionStatus;
@@ -57,8 +66,10 @@ export interface SessionState {
 	rules: string[];
 	/** The sessions that an orchestrator waits for. */
 	wait: Session['wait'];
-	/** Calls of tools without a result yet. */
-	openTools: string[];
+	/** Calls of tools without a result yet, oldest first. */
+	openTools: OpenTool[];
+	/** Why the model does not answer just now, as the agent says; null from its next answer on. */
+	pause: Pause | null;
 	/** Set while the model refuses for a limit or a login that ran out. */
 	limit: WireError | null;
 	steps: StartStep[];
@@ -119,6 +130,18 @@ export const silenceOf = ({
 	unresponsive ??
 	(agentSilentSince === null ? null : { since: agentSilentSince, silence: 'agent' });
 
+export const sessionActivity = ({
+	status,
+	settling,
+	pause,
+	openTools
+}: SessionState): SessionActivity | null => {
+	if (status !== 'running') return null;
+	if (settling) return { kind: 'settling' };
+	const tool = openTools.at(-1);
+	return pause ?? (tool ? { kind: 'tool', name: tool.name } : { kind: 'model' });
+};
+
 /** Lines of a step's log that are kept in the state; the events have all. */
 export const STEP_LOG_LINES = 50;
 
@@ -148,6 +171,7 @@ export const initialSessionState = (): SessionState => ({
 	rules: [],
 	wait: null,
 	openTools: [],
+	pause: null,
 	limit: null,
 	steps: freshSteps(),
 	error: null,
@@ -184,7 +208,10 @@ export const initialSessionState = (): SessionState => ({
 });
 
 /** As it was before the manager kept messages back: all of them were the runner's. */
-type Stored = Partial<Omit<SessionState, 'queued'>> & { queued?: (QueuedMessage | string)[] };
+type Stored = Partial<Omit<SessionState, 'queued' | 'openTools'>> & {
+	queued?: (QueuedMessage | string)[];
+	openTools?: (OpenTool | string)[];
+};
 
 /** A state as it was stored, also by an older version of the app that knew less. */
 export const restoreState = (stored: Stored): SessionState => ({
@@ -194,6 +221,9 @@ export const restoreState = (stored: Stored): SessionState => ({
 		typeof message === 'string'
 			? { commandId: message, from: 'person', seq: 0, handedOver: true }
 			: message
+	),
+	openTools: (stored.openTools ?? []).map((tool) =>
+		typeof tool === 'string' ? { id: tool, name: 'a tool' } : tool
 	)
 });
 

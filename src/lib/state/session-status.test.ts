@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { isLive, isOpen, messageRefusal, statusText, waitingText } from './session-status.ts';
+import {
+	activityText,
+	isLive,
+	isOpen,
+	messageRefusal,
+	statusText,
+	waitingText
+} from './session-status.ts';
 
 it.each([
 	['starting', null, 'starting', true, true, false],
@@ -29,6 +36,22 @@ it.each([
 ] as const)('%s %s with %s on its way: %s', (status, waitingFor, ending, text) => {
 	expect(statusText({ status, waitingFor, ending, unresponsive: null })).toBe(text);
 	expect(messageRefusal({ status, waitingFor, ending })).not.toBeNull();
+});
+
+it.each([
+	[null, ''],
+	[{ kind: 'tool', name: 'Bash' }, 'Bash'],
+	[{ kind: 'tool', name: `mcp__${'x'.repeat(99)}` }, /^mcp__x{20,40}…$/],
+	[{ kind: 'model' }, 'model at work'],
+	[{ kind: 'retry', attempt: 2, maxRetries: 10 }, 'retry 2 of 10'],
+	[{ kind: 'retry', attempt: 2, maxRetries: null }, 'retry 2'],
+	[{ kind: 'retry', attempt: null, maxRetries: 10 }, 'retry'],
+	[{ kind: 'compacting' }, 'summarising'],
+	[{ kind: 'settling' }, 'collecting commits']
+] as const)('%j is said as %s', (activity, words) => {
+	const said = activityText(activity);
+	if (typeof words === 'string') expect(said).toBe(words);
+	else expect(said).toMatch(words);
 });
 
 describe('what a session waits for', () => {

@@ -3,6 +3,7 @@ import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type {
 	PendingRequest,
 	Session,
+	SessionActivity,
 	SessionStatus,
 	WaitingFor
 } from '@agent-manager/protocol/session.ts';
@@ -46,6 +47,27 @@ export const waitingText = ({ status, waitingFor, wait, pending, error }: Waitin
 	if (waitingFor === 'limit') return text + limitText(error);
 	if (waitingFor !== 'input') return requestText(text, pending ?? []);
 	return wait ? `for ${plural(wait.sessionIds.length, 'session')}` : text;
+};
+
+/** What a running session does, such as `Bash` or `retry 2 of 10`; empty where there is nothing to say. */
+export const activityText = (activity: SessionActivity | null | undefined): string => {
+	switch (activity?.kind) {
+		case undefined:
+			return '';
+		case 'tool':
+			return cleanLine(activity.name, TOOL_MAX_LENGTH);
+		case 'model':
+			return 'model at work';
+		case 'retry': {
+			const { attempt, maxRetries } = activity;
+			const which = attempt === null ? '' : ` ${attempt}`;
+			return `retry${which}${which && maxRetries !== null ? ` of ${maxRetries}` : ''}`;
+		}
+		case 'compacting':
+			return 'summarising';
+		case 'settling':
+			return 'collecting commits';
+	}
 };
 
 /** The end that is on its way, such as `finishing after this turn`; empty while none is. */

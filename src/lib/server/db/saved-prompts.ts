@@ -39,7 +39,7 @@ export class SavedPrompts {
 			.from(savedPrompts)
 			.where(eq(savedPrompts.id, id));
 		if (!known && (found?.count ?? 0) >= SAVED_PROMPTS_MAX) {
-			return fail(wireError('payload_too_large', `${SAVED_PROMPTS_MAX} prompts are kept already.`));
+			return fail(wireError('prompts_full', `${SAVED_PROMPTS_MAX} prompts are kept already.`));
 		}
 		const fields = { ...storableValue(prompt), updatedAt: this.#now() };
 		const [row] = await this.#db

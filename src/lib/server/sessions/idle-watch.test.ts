@@ -55,7 +55,11 @@ describe('a look at a session', () => {
 		['running, not silent for long', [running, 29], []],
 		['running, its turn open', [running, 31, { turnOpen: true, openTools: 0 }], []],
 		['running, a tool at work there', [running, 31, { turnOpen: false, openTools: 1 }], []],
-		['running, a tool at work by the log', [{ ...running, openTools: ['t'] }, 31], []],
+		[
+			'running, a tool at work by the log',
+			[{ ...running, openTools: [{ id: 't', name: 'Bash' }] }, 31],
+			[]
+		],
 		['running, its runner silent', [running, 31, 'silent'], []],
 		['running, no runner connected', [running, 31, 'none'], []],
 		['running, a message on its way to it', [{ ...running, queued: [queued(true)] }, 31], []],

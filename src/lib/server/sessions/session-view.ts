@@ -3,7 +3,12 @@ import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import type { Session } from '@agent-manager/protocol/session.ts';
 import { undoableRewind } from '#lib/domain/session-rewind.ts';
-import { restoreState, silenceOf, type SessionState } from '#lib/domain/session-state.ts';
+import {
+	sessionActivity,
+	restoreState,
+	silenceOf,
+	type SessionState
+} from '#lib/domain/session-state.ts';
 import type { LogPosition } from '#lib/server/db/event-log.ts';
 import type { SessionRow } from '#lib/server/db/sessions.ts';
 
@@ -57,6 +62,7 @@ export const toSession = (
 	status: state.status,
 	queuePosition,
 	waitingFor: state.waitingFor,
+	activity: sessionActivity(state),
 	asleep: state.asleep,
 	ending: state.ending,
 	endingProblem: state.ending === null ? null : endingProblem,
