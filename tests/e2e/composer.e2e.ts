@@ -165,6 +165,41 @@ test('files go along: looked at before they are sent, kept over a reload, shown 
 	expect(log).not.toContain(PICTURE.toString('base64').slice(0, 60));
 });
 
+test('files go along with the first message, too, and wait for it over a reload', async ({
+	page
+}) => {
+	await page.goto(app.link);
+	await page.goto(`${app.origin}/repos/${repoId}?new`);
+	const prompt = page.getByLabel('What should the agent do?');
+	const files = page.getByRole('list', { name: 'Attachments' });
+	await page
+		.locator('input[type=file]')
+		.setInputFiles([{ name: 'dot.png', mimeType: 'image/png', buffer: PICTURE }]);
+	await expect(files.getByRole('img')).toHaveJSProperty('naturalWidth', 40);
+	await prompt.evaluate((field) => {
+		const clipboardData = new DataTransfer();
+		clipboardData.setData('text/plain', 'pasted\n'.repeat(3_000));
+		field.dispatchEvent(
+			new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true })
+		);
+	});
+	await expect(files).toContainText('3000 lines');
+	await prompt.fill(answers('seen'));
+	await page.reload();
+	await expect(files.getByRole('listitem')).toHaveCount(2);
+	expect(await axeFindings(page, 'form')).toEqual([]);
+	await page.getByRole('button', { name: 'Start session' }).click();
+	await page.waitForURL(/\/sessions\//);
+	const id = new URL(page.url()).pathname.split('/')[2] ?? '';
+	await app.sessionWhere(id, atRest, 'rest');
+	const log = page.getByRole('log');
+	await expect(log.getByRole('img')).toHaveJSProperty('naturalWidth', 40);
+	await expect(log).toContainText('pasted text.txt');
+	await page.goto(`${app.origin}/repos/${repoId}?new`);
+	await expect(prompt).toHaveValue('');
+	await expect(files).toHaveCount(0);
+});
+
 test('files are named after an @, prompts kept and said again, the context shown', async ({
 	page
 }) => {

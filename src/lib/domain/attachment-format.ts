@@ -1,10 +1,14 @@
 /** What a file is that shall go along with a message, and why it is not taken: by its bytes, never by its name. */
 import { ATTACHMENT_LIMITS, type Attachment } from '@agent-manager/protocol/attachments.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
+import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import { cleanLine } from './clean-text.ts';
 import { wireError } from './errors.ts';
 import { readImageFormat } from './image-format.ts';
 import { fail, ok, type Result } from './result.ts';
+
+/** Whose they are: a session's, or, for a session that is still to be started, a repo's. */
+export type AttachmentOwner = { kind: 'session'; id: SessionId } | { kind: 'repo'; id: RepoId };
 
 const NAME_MAX = 120;
 

@@ -59,7 +59,7 @@ const sendAttachment = async (
 	res: ServerResponse,
 	sessionId: string
 ): Promise<void> => {
-	const found = await attachments.read(sessionId as SessionId, id);
+	const found = await attachments.read({ kind: 'session', id: sessionId as SessionId }, id);
 	if (!found.ok) return void res.writeHead(404).end();
 	const { facts, body } = found.value;
 	res.writeHead(200, { 'content-type': facts.mediaType, 'content-length': body.length }).end(body);

@@ -16,6 +16,7 @@ import {
 	listSessionOverviews,
 	pingDatabase
 } from './db/health-queries.ts';
+import { sweepAttachments } from './db/attachments.ts';
 import { listRepos } from './db/repos.ts';
 import type { Git } from './git/exec.ts';
 import { componentChecks, type ModelPulse } from './health/component-checks.ts';
@@ -190,6 +191,7 @@ export const createAppHealth = (options: AppHealthOptions): AppHealth => {
 		purge: (id) => parts().sessions.service.plain(id as SessionId, 'purge'),
 		bytesOf: ({ id }) => disk.bytesOf(id),
 		deleteOldCommands: (days) => deleteOldCommands(db, days),
+		sweepAttachments: (days) => sweepAttachments(db, days),
 		acted: observer.acted,
 		logger: options.logger,
 		nowMs: Date.now

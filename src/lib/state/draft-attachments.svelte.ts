@@ -16,27 +16,31 @@ export interface DraftAttachment {
 	facts: Attachment | null;
 }
 
+/** Whose they become: of a session, or of the next one that is started in a repo. */
+export type AttachmentPlace = `sessions/${string}` | `repos/${string}`;
+
 type Upload = (id: string, file: File) => Promise<Result<Attachment, WireError>>;
 
-const storageKey = (sessionId: string): string => `draft-files:${sessionId}`;
+const storageKey = (place: AttachmentPlace): string =>
+	`draft-files:${place.replace(/^sessions\//, '')}`;
 
-const load = (sessionId: string): DraftAttachment[] => {
+const load = (place: AttachmentPlace): DraftAttachment[] => {
 	try {
-		const kept = JSON.parse(localStorage.getItem(storageKey(sessionId)) ?? '[]') as Attachment[];
+		const kept = JSON.parse(localStorage.getItem(storageKey(place)) ?? '[]') as Attachment[];
 		return kept.map((facts) => ({ id: facts.id, name: facts.name, facts }));
 	} catch {
 		return [];
 	}
 };
 
-export const attachmentUrl = (sessionId: string, id: string): string =>
-	`/api/sessions/${sessionId}/attachments/${id}`;
+export const attachmentUrl = (place: AttachmentPlace, id: string): string =>
+	`/api/${place}/attachments/${id}`;
 
 /** The upload as pages do it. */
 export const uploadTo =
-	(sessionId: string): Upload =>
+	(place: AttachmentPlace): Upload =>
 	async (id, file) => {
-		const path = `${attachmentUrl(sessionId, id)}?name=${encodeURIComponent(file.name)}`;
+		const path = `${attachmentUrl(place, id)}?name=${encodeURIComponent(file.name)}`;
 		try {
 			const response = await fetch(path, { method: 'PUT', body: file });
 			const body = (await response.json()) as { attachment: Attachment; error: WireError };
@@ -50,13 +54,13 @@ export class DraftAttachments {
 	items = $state.raw<DraftAttachment[]>([]);
 	/** Why files were not taken, in words; until the next ones come. */
 	problems = $state.raw<string[]>([]);
-	readonly sessionId: string;
+	readonly place: AttachmentPlace;
 	readonly #upload: Upload;
 
-	constructor(sessionId: string, upload: Upload = uploadTo(sessionId)) {
-		this.sessionId = sessionId;
+	constructor(place: AttachmentPlace, upload: Upload = uploadTo(place)) {
+		this.place = place;
 		this.#upload = upload;
-		this.items = load(sessionId);
+		this.items = load(place);
 	}
 
 	get busy(): boolean {
@@ -121,7 +125,7 @@ export class DraftAttachments {
 	#set(items: DraftAttachment[]): void {
 		this.items = items;
 		try {
-			const key = storageKey(this.sessionId);
+			const key = storageKey(this.place);
 			if (this.ready.length === 0) localStorage.removeItem(key);
 			else localStorage.setItem(key, JSON.stringify(this.ready));
 		} catch {

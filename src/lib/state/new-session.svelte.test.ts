@@ -50,6 +50,21 @@ it('keeps the prompt over a reload until a session has taken it', async () => {
 	expect(new NewSession(REPO_ID).prompt).toBe('');
 });
 
+it('starts with the files that were attached, and keeps them until then', async () => {
+	const id = '0b5c2b6e-8b1d-4f43-9b53-0d6c7c3e4f5a';
+	const facts = { id, kind: 'text', name: 'a.txt', mediaType: 'text/plain', bytes: 1, lines: 1 };
+	localStorage.setItem(`draft-files:repos/${REPO_ID}`, JSON.stringify([facts]));
+	const form = new NewSession(REPO_ID);
+	form.prompt = 'Read this';
+	fetchMock.mockResolvedValue(answer(409, { error: { code: 'branch_exists', message: 'No.' } }));
+	await form.start();
+	expect(new NewSession(REPO_ID).files.ready).toEqual([facts]);
+	fetchMock.mockResolvedValue(answer(201, { session: sampleSession() }));
+	await form.start();
+	expect(sent()[1]?.body.attachments).toEqual([id]);
+	expect(new NewSession(REPO_ID).files.ready).toEqual([]);
+});
+
 it('says what was refused and keeps the words', async () => {
 	const error = { code: 'branch_exists', message: 'It exists.', hint: 'Choose another.' };
 	fetchMock.mockResolvedValue(answer(409, { error }));

@@ -5,6 +5,7 @@
 import type { PermissionMode, Role, Session } from '@agent-manager/protocol/session.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import { checkBranchSuffix } from '#lib/domain/branch-name.ts';
+import { DraftAttachments } from './draft-attachments.svelte.ts';
 import { newId } from './new-id.ts';
 import { startSession } from './repo-commands.ts';
 
@@ -12,6 +13,8 @@ const draftKey = (repoId: string): string => `new-session:${repoId}`;
 
 export class NewSession {
 	readonly repoId: string;
+	/** What goes along with the prompt. */
+	readonly files: DraftAttachments;
 	#prompt = $state('');
 	baseBranch = $state('');
 	branchSuffix = $state('');
@@ -26,6 +29,7 @@ export class NewSession {
 
 	constructor(repoId: string) {
 		this.repoId = repoId;
+		this.files = new DraftAttachments(`repos/${repoId}`);
 		this.#prompt = localStorage.getItem(draftKey(repoId)) ?? '';
 	}
 
@@ -51,12 +55,15 @@ export class NewSession {
 	}
 
 	get ready(): boolean {
-		return this.prompt.trim() !== '' && this.suffixProblem === null && !this.busy;
+		return (
+			this.prompt.trim() !== '' && this.suffixProblem === null && !this.busy && !this.files.busy
+		);
 	}
 
 	/** Returns the session, or null with `error` set. */
 	async start(): Promise<Session | null> {
 		if (!this.ready) return null;
+		const attachments = this.files.ready.map(({ id }) => id);
 		const request = {
 			goalPrompt: this.prompt,
 			role: this.role,
@@ -64,7 +71,8 @@ export class NewSession {
 			...given('baseBranch', this.baseBranch),
 			...given('branchSuffix', this.branchSuffix.trim()),
 			...given('model', this.model.trim()),
-			...given('additionalInstructions', this.additionalInstructions.trim())
+			...given('additionalInstructions', this.additionalInstructions.trim()),
+			...(attachments.length > 0 && { attachments })
 		};
 		const body = JSON.stringify(request);
 		if (this.#tried?.body !== body) this.#tried = { body, key: newId() };
@@ -79,6 +87,7 @@ export class NewSession {
 		}
 		this.#tried = null;
 		this.prompt = '';
+		this.files.take();
 		this.branchSuffix = '';
 		return started.value;
 	}

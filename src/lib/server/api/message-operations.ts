@@ -43,6 +43,21 @@ export const MESSAGE_OPERATIONS: Record<string, Partial<Record<Method, Operation
 			mediaType: '*/*'
 		}
 	},
+	'/api/repos/{id}/attachments/{attachmentId}': {
+		put: {
+			summary:
+				'Keep a file for the first message of a session, under an id that the client chooses. The body is the file itself.',
+			query: { name: { description: 'Of the file.', schema: { type: 'string' } } },
+			status: 201,
+			answer: attachmentAnswerSchema
+		},
+		get: {
+			summary: 'The file as it came, until a session has it.',
+			status: 200,
+			answer: z.string(),
+			mediaType: '*/*'
+		}
+	},
 	'/api/sessions/{id}/files': {
 		get: {
 			summary: 'The paths of the session’s files, ignored ones left out.',

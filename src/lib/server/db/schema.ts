@@ -181,6 +181,21 @@ export const attachments = pgTable(
 	(table) => [index('attachments_session').on(table.sessionId)]
 );
 
+/** The same for the first message of a session that is still to be started, in this repo. */
+export const draftAttachments = pgTable(
+	'draft_attachments',
+	{
+		id: uuid('id').primaryKey(),
+		repoId: uuid('repo_id')
+			.notNull()
+			.references(() => repos.id, { onDelete: 'cascade' }),
+		facts: jsonb('facts').$type<Attachment>().notNull(),
+		body: bytes('body').notNull(),
+		createdAt: moment('created_at').notNull().defaultNow()
+	},
+	(table) => [index('draft_attachments_repo').on(table.repoId)]
+);
+
 /** Words that a person keeps to say them again, in any session. */
 export const savedPrompts = pgTable('saved_prompts', {
 	id: uuid('id').primaryKey(),

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sessionEventSchema, type SessionEvent } from '@agent-manager/protocol/events.ts';
@@ -9,8 +8,9 @@ import type { Block } from '#lib/domain/transcript-blocks.ts';
 import { blocksOf, carryOf } from '#lib/domain/transcript-state.ts';
 import { foldEvents } from '#lib/domain/transcript.ts';
 import { testDatabase, type TestDatabase } from '../../../../tests/support/postgres.ts';
+import { insertTestLog } from '../../../../tests/support/session-rows.ts';
 import { LogWriter, writeStory } from '../../../../tests/support/transcript-events.ts';
-import { events as table, isBoundary } from './schema.ts';
+import { isBoundary } from './schema.ts';
 import { readBefore } from './transcript-boundaries.ts';
 
 let database: TestDatabase;
@@ -19,12 +19,8 @@ beforeAll(async () => {
 });
 afterAll(() => database.close());
 
-const store = async (events: readonly SessionEvent[]): Promise<SessionId> => {
-	const sessionId = randomUUID() as SessionId;
-	const rows = events.map((event) => ({ ...event, sessionId, ts: new Date(event.ts) }));
-	await database.db.insert(table).values(rows);
-	return sessionId;
-};
+const store = (events: readonly SessionEvent[]): Promise<SessionId> =>
+	insertTestLog(database.db, events);
 
 const recorded = readFileSync(
 	new URL('../../../../tests/fixtures/recorded-work.jsonl', import.meta.url),

@@ -1,12 +1,12 @@
-import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SessionEvent } from '@agent-manager/protocol/events.ts';
 import type { SessionId } from '@agent-manager/protocol/ids.ts';
 import type { SearchHit } from '@agent-manager/protocol/transcript-places.ts';
 import { TranscriptPlaces } from '#lib/server/sessions/transcript-places.ts';
 import { testDatabase, type TestDatabase } from '../../../../tests/support/postgres.ts';
+import { insertTestLog } from '../../../../tests/support/session-rows.ts';
 import { LogWriter } from '../../../../tests/support/transcript-events.ts';
-import { eventBodies, events as table } from './schema.ts';
+import { eventBodies } from './schema.ts';
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -14,14 +14,8 @@ beforeAll(async () => {
 });
 afterAll(() => database.close());
 
-const store = async (events: readonly SessionEvent[]): Promise<SessionId> => {
-	const sessionId = randomUUID() as SessionId;
-	const rows = events.map((event) => ({ ...event, sessionId, ts: new Date(event.ts) }));
-	for (let at = 0; at < rows.length; at += 1_000) {
-		await database.db.insert(table).values(rows.slice(at, at + 1_000));
-	}
-	return sessionId;
-};
+const store = (events: readonly SessionEvent[]): Promise<SessionId> =>
+	insertTestLog(database.db, events);
 
 /** The session's log as far as places ask it; time stands still unless a test moves it. */
 const placesOf = (head: number, nowMs = () => 0): TranscriptPlaces =>

@@ -1,6 +1,6 @@
 /**
  * Takes ended sessions to the archive and purges archived ones when their time has come, forgets old
- * receipts, and frees space on request. Each is asked of the sessions as a person would ask it.
+ * receipts and files that nobody sent, and frees space on request. Each is asked of the sessions as a person would ask it.
  */
 import type { Retention } from '@agent-manager/protocol/health.ts';
 import type { Logger } from 'pino';
@@ -17,6 +17,8 @@ export interface RetentionKeeperOptions {
 	/** As last measured. */
 	bytesOf: (session: SessionOverview) => number;
 	deleteOldCommands: (days: number) => Promise<number>;
+	/** Removes what was uploaded for messages and not sent since so many days. */
+	sweepAttachments: (days: number) => Promise<number>;
 	acted: (action: string, outcome: 'done' | 'failed') => void;
 	logger: Logger;
 	nowMs: () => number;
@@ -27,6 +29,8 @@ const LOOK_MS = 60 * 60_000;
 const FIRST_LOOK_MS = 2 * 60_000;
 /** A key may be repeated for so long; the promise is a day. */
 const RECEIPT_DAYS = 7;
+/** A draft in a browser names what was uploaded for it. */
+const UNSENT_DAYS = 1;
 /** Purges ask for a sandbox each to look for commits: a few at an hour are plenty. */
 const PURGES_MAX = 50;
 
@@ -52,7 +56,7 @@ export class RetentionKeeper {
 
 	/** Never rejects. */
 	async look(): Promise<void> {
-		const { settings, listSessions, deleteOldCommands, logger, nowMs } = this.#options;
+		const { settings, listSessions, logger, nowMs } = this.#options;
 		try {
 			const { archive, purge } = decideRetention(
 				(await listSessions()).map(toFact),
@@ -61,8 +65,10 @@ export class RetentionKeeper {
 			);
 			for (const id of archive) await this.#act('archive', id);
 			for (const id of purge.slice(0, PURGES_MAX)) await this.#act('purge', id);
-			const forgotten = await deleteOldCommands(RECEIPT_DAYS);
+			const forgotten = await this.#options.deleteOldCommands(RECEIPT_DAYS);
 			if (forgotten > 0) logger.info({ rows: forgotten }, 'old receipts were forgotten');
+			const swept = await this.#options.sweepAttachments(UNSENT_DAYS);
+			if (swept > 0) logger.info({ rows: swept }, 'attachments that nobody sent were removed');
 		} catch (cause) {
 			logger.warn({ err: cause }, 'the retention could not be looked at');
 		}

@@ -7,6 +7,7 @@ import { findRepo, insertRepo } from '#lib/server/db/repos.ts';
 import { listSessions, readRunnerCommands, type SessionRow } from '#lib/server/db/sessions.ts';
 import { testDatabase, type TestDatabase } from '../../../../tests/support/postgres.ts';
 import { createHub } from './hub.ts';
+import { AttachmentService } from './attachment-service.ts';
 import { SessionCreation, titleOf } from './session-creation.ts';
 import { SessionLog } from './session-log.ts';
 import type { SessionChanges } from './session-changes.ts';
@@ -95,6 +96,43 @@ describe('a new session', () => {
 		expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
 		expect(answers[0]?.ok).toBe(true);
 		expect(await listSessions(database.db, { repoId })).toHaveLength(1);
+	});
+
+	it('gets what was attached to its prompt, once', async () => {
+		const repoId = await makeRepo();
+		const { create, code, created } = makeCreation();
+		const attachments = new AttachmentService(database.db);
+		const [first, second, other] = [randomUUID(), randomUUID(), randomUUID()];
+		const keep = (owner: RepoId, id: string) =>
+			attachments.add({ kind: 'repo', id: owner }, id, `${id}.txt`, Buffer.from(id));
+		await keep(repoId, first);
+		await keep(repoId, second);
+		await keep(await makeRepo(), other);
+		const key = randomUUID();
+		const body = { attachments: [second, first] };
+		expect(await code(repoId, { attachments: [first, other] }), 'another repo’s').toBe('not_found');
+		const answer = await create(repoId, body, key);
+		expect(answer.ok).toBe(true);
+		const id = created[0]?.id as SessionId;
+		const events = await readForward(database.db, id, 0, 10);
+		expect(events[1]?.payload.attachments).toMatchObject([{ id: second }, { id: first }]);
+		expect(created[0]?.state.queued[0]?.attachments).toHaveLength(2);
+		const own = await attachments.read({ kind: 'session', id }, first);
+		expect(own.ok && own.value.body.toString()).toBe(first);
+		expect((await attachments.read({ kind: 'repo', id: repoId }, first)).ok).toBe(false);
+		expect(await create(repoId, body, key), 'asked for again').toEqual(answer);
+		expect(await code(repoId, body), 'another session').toBe('not_found');
+	});
+
+	it('leaves what is attached where it is when it is refused', async () => {
+		const repoId = await makeRepo();
+		const { code } = makeCreation(['agent/taken']);
+		const attachments = new AttachmentService(database.db);
+		const id = randomUUID();
+		const owner = { kind: 'repo', id: repoId } as const;
+		await attachments.add(owner, id, 'a.txt', Buffer.from('a'));
+		expect(await code(repoId, { attachments: [id], branchSuffix: 'taken' })).toBe('branch_exists');
+		expect((await attachments.read(owner, id)).ok).toBe(true);
 	});
 
 	it('is refused for what is taken, missing or another request', async () => {

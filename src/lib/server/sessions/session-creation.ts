@@ -1,5 +1,6 @@
 /** Makes a session's row with its first events and its first message in the queue, in one transaction. */
 import pLimit from 'p-limit';
+import type { Attachment } from '@agent-manager/protocol/attachments.ts';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import type { JsonObject } from '@agent-manager/protocol/json.ts';
@@ -12,6 +13,7 @@ import type { ForkPoint } from '#lib/domain/fork-point.ts';
 import { evolve } from '#lib/domain/session-machine.ts';
 import { initialSessionState } from '#lib/domain/session-state.ts';
 import type { ManagerEvent } from '#lib/domain/session-decisions.ts';
+import { claimDraftAttachments } from '#lib/server/db/attachments.ts';
 import type { Database } from '#lib/server/db/client.ts';
 import { violatedConstraint } from '#lib/server/db/connection-errors.ts';
 import { appendEvents } from '#lib/server/db/event-log.ts';
@@ -24,6 +26,7 @@ import {
 	type SessionRow
 } from '#lib/server/db/sessions.ts';
 import { toStorable } from '#lib/server/db/storable-json.ts';
+import { AttachmentService } from './attachment-service.ts';
 import type { CommandRequest } from './session-log.ts';
 import { toCell, toSession, type SessionCell } from './session-view.ts';
 
@@ -81,11 +84,15 @@ interface Base {
 interface Draft {
 	row: SessionRow;
 	events: SessionEvent[];
+	attachments: Attachment[];
 }
+
+/** Another start has taken what this one was to begin with. */
+class AttachmentsTaken extends Error {}
 
 const firstFacts = (
 	created: ManagerEventPayload<'session.created'>,
-	message: { commandId: string; text: string },
+	message: { commandId: string; text: string; attachments?: Attachment[] },
 	by: StartedBy | undefined,
 	fork: ForkSource | undefined
 ): ManagerEvent[] => {
@@ -105,10 +112,12 @@ const firstFacts = (
 
 export class SessionCreation {
 	readonly #options: SessionCreationOptions;
+	readonly #attachments: AttachmentService;
 	readonly #inTurn = pLimit(AT_ONCE);
 
 	constructor(options: SessionCreationOptions) {
 		this.#options = options;
+		this.#attachments = new AttachmentService(options.db);
 	}
 
 	create(
@@ -161,7 +170,12 @@ export class SessionCreation {
 		if (refusal) return fail(refusal);
 		const checked = fork ? ok(fork.base) : await this.#check(repo, request, by);
 		if (!checked.ok) return checked;
-		const draft = this.#draft(repo, request, checked.value, by, fork);
+		const attachments = await this.#attachments.describe(
+			{ kind: 'repo', id: repoId },
+			request.attachments ?? []
+		);
+		if (!attachments.ok) return attachments;
+		const draft = this.#draft(repo, request, checked.value, attachments.value, by, fork);
 		if (!draft.ok) return draft;
 		if (!(await this.#options.isBranchFree(repo, draft.value.row.branchName))) {
 			return fail(this.#branchExists(draft.value.row.branchName));
@@ -215,6 +229,7 @@ export class SessionCreation {
 		repo: RepoRow,
 		request: StartSession,
 		{ baseBranch, baseSessionId }: Base,
+		attachments: Attachment[],
 		by: StartedBy | undefined,
 		fork: ForkSource | undefined
 	): Result<Draft, WireError> {
@@ -228,7 +243,11 @@ export class SessionCreation {
 		const now = this.#options.now();
 		const { role, goalPrompt, permissionMode, effort = null } = request;
 		const created = { role, branchName, baseBranch, goalPrompt, model, permissionMode, effort };
-		const message = { commandId: this.#options.newId(), text: goalPrompt };
+		const message = {
+			commandId: this.#options.newId(),
+			text: goalPrompt,
+			...(attachments.length > 0 && { attachments })
+		};
 		const facts = firstFacts(created, message, by, fork);
 		const events = facts.map((fact, index): SessionEvent => ({
 			seq: index + 1,
@@ -262,12 +281,12 @@ export class SessionCreation {
 			createdAt: now,
 			updatedAt: now
 		};
-		return ok({ row, events });
+		return ok({ row, events, attachments });
 	}
 
 	async #insert(
 		repoId: RepoId,
-		{ row, events }: Draft,
+		{ row, events, attachments }: Draft,
 		command: CommandRequest
 	): Promise<Result<JsonObject, WireError>> {
 		const state = events.reduce(evolve, row.state);
@@ -278,6 +297,8 @@ export class SessionCreation {
 		try {
 			await this.#options.db.transaction(async (tx) => {
 				await insertSession(tx, row);
+				const ids = attachments.map(({ id }) => id);
+				if (!(await claimDraftAttachments(tx, repoId, cell.id, ids))) throw new AttachmentsTaken();
 				await appendEvents(tx, {
 					sessionId: cell.id,
 					from,
@@ -302,6 +323,9 @@ export class SessionCreation {
 		repoId: RepoId,
 		branchName: string
 	): Promise<Result<never, WireError>> {
+		if (cause instanceof AttachmentsTaken) {
+			return fail(wireError('not_found', 'Another session has taken the attachments.'));
+		}
 		switch (violatedConstraint(cause)) {
 			case 'commands_pkey':
 				return fail(wireError('internal', 'The receipt is gone.'));

@@ -167,7 +167,10 @@ export class SessionService {
 		key?: CommandId,
 		fromSession?: SessionId
 	): Answered {
-		const attachments = await this.attachments.describe(sessionId, said.attachments ?? []);
+		const attachments = await this.attachments.describe(
+			{ kind: 'session', id: sessionId },
+			said.attachments ?? []
+		);
 		if (!attachments.ok) return attachments;
 		if (said.message.trim() === '' && attachments.value.length === 0) {
 			return fail(wireError('bad_request', 'message: must not be empty'));

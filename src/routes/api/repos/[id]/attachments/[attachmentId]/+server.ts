@@ -1,0 +1,14 @@
+import { repoIdSchema } from '@agent-manager/protocol/ids.ts';
+import { readId, refuse } from '#lib/server/api/answer.ts';
+import { giveAttachment, keepAttachment } from '#lib/server/api/attachment-answers.ts';
+import type { RequestHandler } from './$types';
+
+export const PUT: RequestHandler = async (event) => {
+	const id = readId(repoIdSchema, event.params.id, 'repo');
+	return id.ok ? keepAttachment(event, { kind: 'repo', id: id.value }) : refuse(id.error);
+};
+
+export const GET: RequestHandler = async (event) => {
+	const id = readId(repoIdSchema, event.params.id, 'repo');
+	return id.ok ? giveAttachment(event, { kind: 'repo', id: id.value }) : refuse(id.error);
+};
