@@ -4,6 +4,7 @@ import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { Result } from '#lib/domain/result.ts';
 import type { Block } from '#lib/domain/transcript-blocks.ts';
 import { callApi } from './api-client.ts';
+import { loadDraft, saveDraft } from './draft.ts';
 import { newId } from './new-id.ts';
 
 export interface ForkPlace {
@@ -24,9 +25,10 @@ export const forkPlace = (block: Block): ForkPlace | null => {
 
 export class ForkController {
 	asked = $state.raw<ForkPlace | null>(null);
-	prompt = $state('');
+	#prompt = $state('');
 	busy = $state(false);
 	error = $state.raw<WireError | null>(null);
+	readonly #sessionId: string;
 	readonly #send: Send;
 	#attempt: { body: string; key: string } | null = null;
 
@@ -38,12 +40,27 @@ export class ForkController {
 				idempotencyKey: key
 			})
 	) {
+		this.#sessionId = sessionId;
 		this.#send = send;
+	}
+
+	/** Kept in this browser until the fork is made, for when somebody asks for one from there again. */
+	get prompt(): string {
+		return this.#prompt;
+	}
+
+	set prompt(text: string) {
+		this.#prompt = text;
+		if (this.asked) saveDraft(this.#draftKey(this.asked), text === this.asked.prompt ? '' : text);
+	}
+
+	#draftKey({ atSeq }: ForkPlace): string {
+		return `fork:${this.#sessionId}:${atSeq}`;
 	}
 
 	ask(asked: ForkPlace): void {
 		this.asked = asked;
-		this.prompt = asked.prompt;
+		this.#prompt = loadDraft(this.#draftKey(asked)) || asked.prompt;
 		this.error = null;
 	}
 
@@ -66,6 +83,7 @@ export class ForkController {
 			return null;
 		}
 		this.#attempt = null;
+		saveDraft(this.#draftKey(this.asked), '');
 		this.asked = null;
 		return sent.value.session.id;
 	}
