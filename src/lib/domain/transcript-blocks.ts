@@ -73,12 +73,13 @@ export interface ToolImage {
 	base64: string;
 }
 
-/** What is told of a sub-agent while it runs. */
+/** What is told of a sub-agent while it runs. Its cost is not: that is only told of the whole session. */
 export interface SubAgent {
 	description: string | null;
 	lastTool: string | null;
 	toolUses: number | null;
 	tokens: number | null;
+	durationMs: number | null;
 	status: string | null;
 	summary: string | null;
 }

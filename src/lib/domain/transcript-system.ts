@@ -71,6 +71,7 @@ const noSubAgent: SubAgent = {
 	lastTool: null,
 	toolUses: null,
 	tokens: null,
+	durationMs: null,
 	status: null,
 	summary: null
 };
@@ -93,6 +94,7 @@ const foldTask: Fold = (state, _event, payload) => {
 		lastTool: lineAt(payload, 'last_tool_name') ?? known.lastTool,
 		toolUses: numberAt(usage, 'tool_uses') ?? known.toolUses,
 		tokens: numberAt(usage, 'total_tokens') ?? known.tokens,
+		durationMs: numberAt(usage, 'duration_ms') ?? known.durationMs,
 		status: lineAt(payload, 'status') ?? lineAt(patch, 'status') ?? known.status,
 		summary: lineAt(payload, 'summary') ?? known.summary
 	};
