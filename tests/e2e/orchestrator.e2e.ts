@@ -3,16 +3,16 @@
  * waits without a token, is woken once each time, answers a question or passes it on, reads diffs, reports.
  * `npx playwright test tests/e2e/orchestrator.e2e.ts --repeat-each 20` is how often that has to hold.
  */
-import { expect, test } from '@playwright/test';
+import { expect, test, type Page } from '@playwright/test';
 import type { SessionEvent } from '../../packages/protocol/src/events.ts';
 import type { Session } from '../../packages/protocol/src/session.ts';
 import type { TestApp } from '../support/app.ts';
 import { useAppWithRepo } from '../support/app-with-repo.ts';
+import { DRIVERS } from '../support/driver-engine.ts';
 import { atRest, violations } from '../support/lifecycle.ts';
 
 let app: TestApp;
 let repoId: string;
-useAppWithRepo((it) => ({ app, repoId } = it));
 
 /** Four agents at once, on a machine that has other work. */
 const PATIENCE_MS = 150_000;
@@ -25,7 +25,9 @@ const childrenOf = async ({ id, repoId: repo }: Session): Promise<Session[]> => 
 	const { body } = await app.api('GET', `/api/repos/${repo}/sessions`);
 	return (body.sessions as Session[]).filter(({ startedBy }) => startedBy === id);
 };
-const isReported = (now: Session): boolean => atRest(now) && now.wait === null && now.turns > 1;
+/** Nothing is left to be said to it: the message that wakes it stands in the queue for a moment. */
+const isReported = (now: Session): boolean =>
+	atRest(now) && now.wait === null && now.queued.length === 0 && now.turns > 1;
 
 /** Each wait woke it once, by one message, and nothing was asked of the model while it lasted. */
 const expectFreeWaits = (events: readonly SessionEvent[]): void => {
@@ -47,8 +49,7 @@ const expectFreeWaits = (events: readonly SessionEvent[]): void => {
 	}
 };
 
-test('the demo: one click, a question that is the person’s, three branches', async ({ page }) => {
-	test.setTimeout(400_000);
+const playDemo = async ({ page }: { page: Page }): Promise<void> => {
 	await page.goto(app.link);
 	await page.getByRole('button', { name: 'Play the demo' }).click();
 	await page.waitForURL(/\/sessions\//);
@@ -83,12 +84,9 @@ test('the demo: one click, a question that is the person’s, three branches', a
 		await app.api('POST', `/api/sessions/${id}/push`, {});
 		await app.sessionWhere(id, (now) => now.pushedCommit === now.headCommit, 'the push');
 	}
-});
+};
 
-test('starts three sessions, waits while the manager is killed, answers one, reads diffs, reports', async ({
-	page
-}) => {
-	test.setTimeout(400_000);
+const orchestrateOverARestart = async ({ page }: { page: Page }): Promise<void> => {
 	const slow =
 		'[[demo: text chunks=20 interval=400]] [[demo: tools bash="date > d"]] [[demo: commit message="On"]]';
 	const quick = '[[demo: write path=c.txt content=quick-words]] [[demo: commit message="Add c"]]';
@@ -150,4 +148,18 @@ test('starts three sessions, waits while the manager is killed, answers one, rea
 		'href',
 		`/sessions/${own.id}`
 	);
-});
+};
+
+for (const driver of DRIVERS) {
+	test.describe(`with ${driver}`, () => {
+		test.describe.configure({ timeout: 400_000 });
+		useAppWithRepo((it) => ({ app, repoId } = it), driver);
+		if (driver === 'bubblewrap') {
+			test('the demo: one click, a question that is the person’s, three branches', playDemo);
+		}
+		test(
+			'starts three sessions, waits while the manager is killed, answers one, reads diffs, reports',
+			orchestrateOverARestart
+		);
+	});
+}

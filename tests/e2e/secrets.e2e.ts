@@ -17,7 +17,7 @@ import type { Repo } from '@agent-manager/protocol/repo.ts';
 import { startEmbeddedPostgres } from '../../src/lib/server/db/embedded-postgres.ts';
 import { sessionToken } from '../../src/lib/server/sessions/session-tokens.ts';
 import { TestApp, until } from '../support/app.ts';
-import { ensureDockerEngine, ensureSandboxImage } from '../support/docker-engine.mjs';
+import { DRIVERS, engineFor } from '../support/driver-engine.ts';
 import { commitFiles, gitIn, tempFolder, type TempFolder } from '../support/git-fixture.ts';
 import { atRest, ended, makeRepo, Viewer } from '../support/lifecycle.ts';
 import { createRecordingUpstream, type RecordingUpstream } from '../support/recording-upstream.ts';
@@ -268,22 +268,7 @@ const expectDenials = (events: SessionEvent[], port: number): void => {
 	);
 };
 
-const engineFor = async (
-	driver: string
-): Promise<{ env: Record<string, string>; stop: () => Promise<void> } | { skipped: string }> => {
-	if (driver !== 'docker') return { env: {}, stop: async () => undefined };
-	const engine = await ensureDockerEngine();
-	if ('skipped' in engine) return engine;
-	const image = await ensureSandboxImage(engine.dockerHost);
-	if ('skipped' in image) {
-		await engine.stop();
-		return image;
-	}
-	const env = { DOCKER_HOST: engine.dockerHost, CONTAINER_IMAGE: image.image };
-	return { env, stop: engine.stop };
-};
-
-for (const driver of ['bubblewrap', 'docker'] as const) {
+for (const driver of DRIVERS) {
 	test.describe(`a turned agent with ${driver}`, () => {
 		const folders = [tempFolder('repo'), tempFolder('marker'), tempFolder('prey')] as const;
 		const [source, marker, prey] = folders;

@@ -8,7 +8,7 @@ import { transcriptHash } from '../../src/lib/domain/canonical-json.ts';
 import { processesWith } from '../../bench/process-memory.ts';
 import { startEmbeddedPostgres } from '../../src/lib/server/db/embedded-postgres.ts';
 import { TestApp, until } from '../support/app.ts';
-import { ensureDockerEngine, ensureSandboxImage } from '../support/docker-engine.mjs';
+import { DRIVERS, engineFor } from '../support/driver-engine.ts';
 import { gitIn, tempFolder, writeFiles, type TempFolder } from '../support/git-fixture.ts';
 
 const makeRepo = (folder: string): void => {
@@ -40,38 +40,19 @@ const hashInPage = async (page: Page, head: number): Promise<string> => {
 	return (await transcript.getAttribute('data-transcript-hash')) ?? '';
 };
 
-interface DockerUse {
-	env?: Record<string, string>;
-	stop?: () => Promise<void>;
-	skipped?: string;
-}
-
-/** The private engine with the image of these sources, or why there is none. */
-const useDocker = async (): Promise<DockerUse> => {
-	const engine = await ensureDockerEngine();
-	if ('skipped' in engine) return engine;
-	const image = await ensureSandboxImage(engine.dockerHost);
-	if ('skipped' in image) return { ...image, stop: engine.stop };
-	return {
-		env: { DOCKER_HOST: engine.dockerHost, CONTAINER_IMAGE: image.image },
-		stop: engine.stop
-	};
-};
-
-const drivers = ['bubblewrap', 'docker'] as const;
-for (const driver of drivers) {
+for (const driver of DRIVERS) {
 	test.describe(`with ${driver}`, () => {
 		let app: TestApp;
 		let repo: TempFolder;
 		let stopEngine: () => Promise<void> = async () => undefined;
 
 		test.beforeAll(async () => {
-			const engine = driver === 'docker' ? await useDocker() : null;
-			test.skip(engine !== null && 'skipped' in engine, engine?.skipped);
-			stopEngine = engine?.stop ?? stopEngine;
+			const engine = await engineFor(driver);
+			if ('skipped' in engine) return test.skip(true, engine.skipped);
+			stopEngine = engine.stop;
 			repo = tempFolder('repo');
 			makeRepo(repo.path);
-			app = await new TestApp({ SANDBOX_DRIVER: driver, ...engine?.env }).start();
+			app = await new TestApp({ SANDBOX_DRIVER: driver, ...engine.env }).start();
 		});
 		test.afterAll(async () => {
 			await app?.remove();
