@@ -2,7 +2,8 @@
  * Whether somebody is at the page. What nobody sees before they have moved the pointer or pressed a key (menus,
  * dialogs, toasts) is loaded then: it is there when they get to it, and keeps nobody waiting who only looks.
  */
-const SIGNS = ['pointermove', 'pointerdown', 'keydown', 'focusin', 'wheel'] as const;
+/** No `focusin`: the page itself gives the focus to its body when it has come. */
+const SIGNS = ['pointermove', 'pointerdown', 'keydown', 'click', 'wheel'] as const;
 
 class Presence {
 	#noticed = $state(false);
