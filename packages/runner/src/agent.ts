@@ -85,6 +85,8 @@ export class Agent {
 	#configuring = 0;
 	/** The files are being kept as they are. */
 	#keeping = false;
+	/** A tool was called since they were last kept. */
+	#touched = false;
 	#idleWaiters: (() => void)[] = [];
 
 	constructor(deps: AgentDeps) {
@@ -175,8 +177,11 @@ export class Agent {
 	/** Keeps the files as they are between two turns; the next one begins after that. */
 	async keepFiles(): Promise<void> {
 		if (this.#keeping || this.#held) return;
+		const { checkpoints } = this.#deps;
+		if (!this.#touched && checkpoints.repeat()) return;
+		this.#touched = false;
 		this.#keeping = true;
-		await this.#deps.checkpoints.take();
+		await checkpoints.take();
 		this.#keeping = false;
 		this.#next();
 	}
@@ -298,6 +303,7 @@ export class Agent {
 			case 'assistant':
 				this.#partials.complete(message);
 				this.#tools.take(message);
+				this.#touched ||= this.#tools.count > 0;
 				return;
 			case 'user':
 				this.#tools.take(message);

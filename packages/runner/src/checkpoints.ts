@@ -41,6 +41,7 @@ export class Checkpoints {
 	#taking: { done: Promise<void>; abort: AbortController } | null = null;
 	#hurry: NodeJS.Timeout | null = null;
 	#head: string | null = null;
+	#newest: { commit: string; leftOut: number } | null = null;
 
 	constructor(deps: CheckpointsDeps) {
 		this.#deps = deps;
@@ -49,6 +50,14 @@ export class Checkpoints {
 	/** A commit was made, or taken back, since the last one: by a person, for the agent was idle. */
 	get isStale(): boolean {
 		return this.#head !== null && this.#head !== readHead(this.#deps.worktree);
+	}
+
+	/** After a turn without a tool the files are those of before it; false when that is not known. */
+	repeat(): boolean {
+		if (this.#taking || this.#newest === null || this.isStale) return false;
+		const payload = { ...this.#newest, durationMs: 0 };
+		this.#deps.records.append('runner.checkpointed', payload, false);
+		return true;
 	}
 
 	/** Resolves when it is made or given up; never rejects. */
@@ -79,10 +88,12 @@ export class Checkpoints {
 		const { worktree, records, env, log } = this.#deps;
 		const beganMs = performance.now();
 		this.#head = readHead(worktree);
+		this.#newest = null;
 		try {
 			const said = await run(['-c', CHECKPOINT_SCRIPT, 'checkpoint', worktree], env, signal);
 			const [, commit, leftOut] = /^([0-9a-f]{40,64}) (\d+)\n$/.exec(said) ?? [];
 			if (commit === undefined || signal.aborted) throw new Error('it was cut off');
+			this.#newest = { commit, leftOut: Number(leftOut) };
 			const durationMs = Math.round(performance.now() - beganMs);
 			records.append(
 				'runner.checkpointed',
