@@ -67,7 +67,7 @@ test('a session on an external database, which crashes while it runs', async () 
 	);
 	expect(app.pid).toBe(pid);
 	const events = await app.events(session.id);
-	expect(events).toHaveLength(ended.head);
+	expect(events.length).toBeGreaterThanOrEqual(ended.head);
 	expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
 	expect(events.filter(({ type }) => type === 'runner.turn_ended')).toHaveLength(1);
 	expect(JSON.stringify(events)).toContain('#80');

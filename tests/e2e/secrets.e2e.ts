@@ -19,7 +19,7 @@ import { sessionToken } from '../../src/lib/server/sessions/session-tokens.ts';
 import { TestApp, until } from '../support/app.ts';
 import { DRIVERS, engineFor } from '../support/driver-engine.ts';
 import { commitFiles, gitIn, tempFolder, type TempFolder } from '../support/git-fixture.ts';
-import { atRest, ended, makeRepo, Viewer } from '../support/lifecycle.ts';
+import { atRest, ended, eventsAtRest, makeRepo, Viewer } from '../support/lifecycle.ts';
 import { createRecordingUpstream, type RecordingUpstream } from '../support/recording-upstream.ts';
 
 const CANARY = {
@@ -310,7 +310,7 @@ for (const driver of DRIVERS) {
 			const { app, repo } = stage;
 			const { id: victim } = await app.startSession(repo.id, '[[demo: text text="quiet"]]');
 			await app.sessionWhere(victim, atRest, 'the victim at rest');
-			const untouched = await app.events(victim);
+			const untouched = await eventsAtRest(app, victim);
 			const viewer = await Viewer.open(app);
 			viewer.send({ type: 'subscribe.session', sessionId: victim, afterSeq: 0 }, 'subscribe');
 			viewer.send({ type: 'subscribe.repo_list' }, 'subscribe');

@@ -17,6 +17,9 @@ const one = new TestApp(ENV);
 const two = new TestApp(ENV, { home: one.home });
 let repoId = '';
 
+// Each goes on from who leads after the one before.
+test.describe.configure({ mode: 'serial' });
+
 test.beforeAll(async () => {
 	makeRepo(repo.path);
 	await one.start();

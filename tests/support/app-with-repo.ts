@@ -18,7 +18,9 @@ export const useAppWithRepo = (
 		if ('skipped' in engine) return test.skip(true, engine.skipped);
 		stopEngine = engine.stop;
 		makeRepo(repo.path);
-		app = await new TestApp({ SANDBOX_DRIVER: driver, ...engine.env }).start();
+		// So little that a test that fills it does so soon.
+		const env = { SANDBOX_DRIVER: driver, SANDBOX_MEMORY_MB: '1024', ...engine.env };
+		app = await new TestApp(env).start();
 		onReady({ app, repoId: (await app.addRepo(repo.path)).id });
 	});
 	test.afterAll(async () => {

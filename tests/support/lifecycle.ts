@@ -19,6 +19,15 @@ export const ended = ({ status }: Session): boolean =>
 	status === 'stopped' || status === 'finished' || status === 'error';
 export const atRest = (session: Session): boolean => session.waitingFor === 'input';
 
+/** All events of a session at rest, once the files of its last turn are kept: no more come by themselves. */
+export const eventsAtRest = (app: TestApp, sessionId: string): Promise<SessionEvent[]> =>
+	until(async () => {
+		const events = await app.events(sessionId);
+		const types = events.map(({ type }) => type);
+		const kept = types.lastIndexOf('runner.checkpointed');
+		return kept > types.lastIndexOf('runner.turn_ended') && events;
+	}, 'the files of the last turn to be kept');
+
 export interface Frame {
 	kind: string;
 	sessionId: string | null;
