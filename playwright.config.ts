@@ -9,8 +9,7 @@ export default defineConfig({
 	testMatch: '**/*.e2e.ts',
 	outputDir: 'test-results/e2e',
 	fullyParallel: false,
-	// Most of what takes long here waits for processes and engines, not for a processor.
-	workers: 2,
+	workers: 1,
 	timeout: 180_000,
 	expect: { timeout: 45_000 },
 	forbidOnly: Boolean(process.env.CI),
