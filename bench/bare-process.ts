@@ -18,18 +18,28 @@ export interface Turn {
 	latenciesMs: number[];
 }
 
+/** A turn of the bare process, with what it was told meanwhile. */
+export interface BareTurn extends Turn {
+	/** When its newest tool was allowed; null: it asked for none. */
+	allowedAt: number | null;
+	interruptedAt: number | null;
+	failed: boolean;
+}
+
 export interface PreparedBare {
 	baseUrl: string;
 	worktree: string;
 	home: string;
+	/** Without it, it asks nobody. */
+	permissionMode?: 'default';
 }
 
 export class BareProcess {
 	readonly child: ChildProcess;
 	/** When the process was executed, epoch milliseconds. */
 	readonly startedAt: number;
-	readonly #turns: (Turn & { failed: boolean })[] = [];
-	#waiter: ((turn: Turn & { failed: boolean }) => void) | null = null;
+	readonly #turns: BareTurn[] = [];
+	#waiter: ((turn: BareTurn) => void) | null = null;
 	#failed: (error: Error) => void = () => undefined;
 
 	private constructor(settings: object) {
@@ -46,7 +56,7 @@ export class BareProcess {
 		);
 		if (!this.child.stdout) throw new Error('the output is not piped');
 		createInterface({ input: this.child.stdout }).on('line', (line) => {
-			const turn = JSON.parse(line) as Turn & { failed: boolean };
+			const turn = JSON.parse(line) as BareTurn;
 			if (this.#waiter) this.#waiter(turn);
 			else this.#turns.push(turn);
 			this.#waiter = null;
@@ -71,11 +81,11 @@ export class BareProcess {
 	}
 
 	/** The next turn that has not been asked for; rejects when it failed. */
-	async turn(): Promise<Turn> {
+	async turn(): Promise<BareTurn> {
 		const early = this.#turns.shift();
 		const turn =
 			early ??
-			(await new Promise<Turn & { failed: boolean }>((resolve, reject) => {
+			(await new Promise<BareTurn>((resolve, reject) => {
 				this.#waiter = resolve;
 				this.#failed = reject;
 			}));
@@ -83,8 +93,9 @@ export class BareProcess {
 		return turn;
 	}
 
-	send(prompt: string): Promise<Turn> {
-		this.child.stdin?.write(`${JSON.stringify({ prompt })}\n`);
+	/** `interruptAfterMs`: so long after the first word it is stopped. */
+	send(prompt: string, interruptAfterMs?: number): Promise<BareTurn> {
+		this.child.stdin?.write(`${JSON.stringify({ prompt, interruptAfterMs })}\n`);
 		return this.turn();
 	}
 

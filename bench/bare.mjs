@@ -8,7 +8,7 @@ import { query } from '@anthropic-ai/claude-agent-sdk';
 import { ChunkReader } from './chunk-reader.mjs';
 import { nowMs } from './clock.mjs';
 
-/** @type {{ baseUrl: string, worktree: string, home: string, prompt: string }} */
+/** @type {{ baseUrl: string, worktree: string, home: string, prompt: string, permissionMode?: 'default' }} */
 const settings = JSON.parse(process.argv[2] ?? '{}');
 
 /** @type {string[]} */
@@ -16,6 +16,12 @@ const waiting = [];
 let wake = () => {};
 let closed = false;
 let pushedAt = nowMs();
+/** @type {number | null} */
+let allowedAt = null;
+/** @type {number | null} */
+let interruptedAt = null;
+/** @type {number | null} */
+let interruptAfterMs = null;
 
 /** @param {string} prompt */
 const push = (prompt) => {
@@ -64,14 +70,21 @@ const running = query({
 		settings: { disableAutoMode: 'disable', useAutoModeDuringPlan: false },
 		managedSettings: { disableAllHooks: true },
 		systemPrompt: { type: 'preset', preset: 'claude_code', append: 'Bench.', snapshot: false },
-		permissionMode: 'bypassPermissions',
+		permissionMode: settings.permissionMode ?? 'bypassPermissions',
 		allowDangerouslySkipPermissions: true,
-		canUseTool: async (_name, updatedInput) => ({ behavior: 'allow', updatedInput })
+		canUseTool: async (_name, updatedInput) => {
+			allowedAt = nowMs();
+			return { behavior: 'allow', updatedInput };
+		}
 	}
 });
 
 const lines = createInterface({ input: process.stdin });
-lines.on('line', (line) => push(JSON.parse(line).prompt));
+lines.on('line', (line) => {
+	const said = JSON.parse(line);
+	interruptAfterMs = said.interruptAfterMs ?? null;
+	push(said.prompt);
+});
 lines.on('close', () => {
 	closed = true;
 	wake();
@@ -84,10 +97,20 @@ for await (const message of running) {
 		const { event } = message;
 		if (event.type !== 'content_block_delta' || event.delta.type !== 'text_delta') continue;
 		reader.take(event.delta.text, seenAt);
+		if (interruptAfterMs === null) continue;
+		setTimeout(() => {
+			interruptedAt = nowMs();
+			void running.interrupt();
+		}, interruptAfterMs);
+		interruptAfterMs = null;
 	}
 	if (message.type === 'result') {
-		const turn = { pushedAt, endedAt: seenAt, ...reader.summary(), failed: message.is_error };
+		const failed = message.is_error && interruptedAt === null;
+		const told = { allowedAt, interruptedAt, failed };
+		const turn = { pushedAt, endedAt: seenAt, ...reader.summary(), ...told };
 		reader = new ChunkReader();
+		allowedAt = null;
+		interruptedAt = null;
 		process.stdout.write(`${JSON.stringify(turn)}\n`);
 	}
 }

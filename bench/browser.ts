@@ -17,6 +17,8 @@ export class SessionView {
 	#turns = 1;
 	#session: Session | null = null;
 	#pushedAt: number;
+	/** When the newest turn was known to be over, before its commits are in; null while it runs. */
+	turnEndedAt: number | null = null;
 	#check: () => void = () => undefined;
 
 	constructor(browser: Browser, id: string, pushedAt: number) {
@@ -25,7 +27,20 @@ export class SessionView {
 		this.#pushedAt = pushedAt;
 	}
 
+	get session(): Session | null {
+		return this.#session;
+	}
+
+	/** The model has said something in this turn. */
+	get hasSpoken(): boolean {
+		return this.#reader.firstAt !== null;
+	}
+
 	take(payload: Payload, seenAt: number): void {
+		if (payload.type === 'event') {
+			const { type } = payload.event as { type: string };
+			if (type === 'runner.turn_ended') this.turnEndedAt = seenAt;
+		}
 		if (payload.type === 'delta') {
 			const { kind, text } = payload.delta as { kind: string; text: string };
 			if (kind === 'text') this.#reader.take(text, seenAt);
@@ -51,12 +66,22 @@ export class SessionView {
 		});
 	}
 
+	command(payload: Payload): Promise<Payload> {
+		return this.#browser.command({ ...payload, sessionId: this.id });
+	}
+
 	send(message: string): Promise<Turn> {
+		this.say(message);
+		return this.turn();
+	}
+
+	/** Waits for nothing. */
+	say(message: string): void {
+		this.turnEndedAt = null;
 		this.#reader = new ChunkReader();
 		this.#turns += 1;
 		this.#pushedAt = nowMs();
-		void this.#browser.command({ type: 'session.send_message', sessionId: this.id, message });
-		return this.turn();
+		void this.command({ type: 'session.send_message', message });
 	}
 
 	/** Resolves when the session row is as the condition wants it. */
@@ -109,9 +134,9 @@ export class Browser {
 	}
 
 	/** Asks for a session and watches it from the moment its id is known. */
-	async startSession(repoId: string, goalPrompt: string): Promise<SessionView> {
+	async startSession(repoId: string, goalPrompt: string, more: Payload = {}): Promise<SessionView> {
 		const pushedAt = nowMs();
-		const { session } = await this.command({ type: 'session.start', repoId, goalPrompt });
+		const { session } = await this.command({ type: 'session.start', repoId, goalPrompt, ...more });
 		const { id } = session as Session;
 		const view = new SessionView(this, id, pushedAt);
 		this.#views.set(id, view);

@@ -1,5 +1,6 @@
 /** Measures the figures and prints them. `scripts/bench.mjs` says how it is called. */
 import { parseArgs } from 'node:util';
+import { answerFigure } from './answer-figure.ts';
 import { awayFigure } from './away-figure.ts';
 import { changesFigure } from './changes-figure.ts';
 import type { Figure, Row } from './figure.ts';
@@ -18,6 +19,7 @@ import { worktreeFigure } from './worktree-figure.ts';
 
 const FIGURES: readonly Figure[] = [
 	sessionFigure,
+	answerFigure,
 	dockerFigure,
 	crowdFigure,
 	durableFigure,
