@@ -18,7 +18,14 @@ const STARTS = 4;
 
 /** To every process of the session's sandbox, and what holds it. */
 const signalAll = async (sessionId: string, signal: NodeJS.Signals): Promise<void> => {
-	for (const pid of await processesWith(sessionId)) process.kill(pid, signal);
+	for (const pid of await processesWith(sessionId)) {
+		try {
+			process.kill(pid, signal);
+		} catch (error) {
+			// The programs that keep a turn's files end by themselves.
+			if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+		}
+	}
 };
 
 export const haltedSessions = async (
