@@ -66,6 +66,8 @@ export interface FakeGithub {
 	repositories: FakeRepository[];
 	/** Answers every request with this, while set. */
 	failure: { status: number; headers?: Record<string, string>; message?: string } | null;
+	/** Sends who asks under this path to the same under a number, as for a repository that was renamed. */
+	movedFrom: string | null;
 	/** Closes every connection without an answer, while set. */
 	broken: boolean;
 	/** Has no GraphQL, as behind a proxy that lets REST through only. */
@@ -248,6 +250,12 @@ const route = async (
 		const { status, headers, message = 'Failure' } = github.failure;
 		return send(status, { message }, headers);
 	}
+	const { movedFrom } = github;
+	if (movedFrom && url.pathname.includes(movedFrom)) {
+		const location = url.href.replace(movedFrom, '/repositories/1');
+		return send(301, { message: 'Moved Permanently', url: location }, { location });
+	}
+	url.pathname = url.pathname.replace('/repositories/1', '/repos/octo/app');
 	const token = /^(?:token|bearer) (.+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
 	if (!github.tokens.has(token)) return send(401, { message: 'Bad credentials' });
 	if (url.pathname.endsWith('/graphql') && !github.noGraphql) {
@@ -274,6 +282,7 @@ export const startFakeGithub = async (): Promise<FakeGithub> => {
 		tokens: new Set(['good-token']),
 		repositories: [],
 		failure: null,
+		movedFrom: null,
 		broken: false,
 		noGraphql: false,
 		requests: [],

@@ -18,6 +18,8 @@ export interface GitHttpServer {
 	redirects: Map<string, string>;
 	/** Answers nothing, and keeps the connection, while set. */
 	stalled: boolean;
+	/** What it answers to some requests instead of git; null: git. */
+	refusal: (request: IncomingMessage) => { status: number; text: string } | null;
 	close(): Promise<void>;
 }
 
@@ -84,7 +86,8 @@ export const startGitHttpServer = async (options: GitHttpServerOptions): Promise
 	const state: Omit<GitHttpServer, 'close' | 'port' | 'origin' | 'host'> = {
 		requests: [],
 		redirects: new Map(),
-		stalled: false
+		stalled: false,
+		refusal: () => null
 	};
 	const server = createServer((request, response) => {
 		const url = request.url ?? '/';
@@ -97,6 +100,13 @@ export const startGitHttpServer = async (options: GitHttpServerOptions): Promise
 		}
 		if (expected !== null && authorization?.toLowerCase() !== expected.toLowerCase()) {
 			return void response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
+		}
+		const refused = state.refusal(request);
+		if (refused) {
+			response.writeHead(refused.status, {
+				...{ 'content-type': 'text/plain', 'www-authenticate': 'Basic realm="git"' }
+			});
+			return void response.end(refused.text);
 		}
 		callBackend(options.root, request, response);
 	});

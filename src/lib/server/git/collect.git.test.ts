@@ -119,6 +119,22 @@ describe('collectCommits', () => {
 		expect(await collect()).toMatchObject({ ok: true, value: { head: second, commitCount: 2 } });
 	});
 
+	it('brings the branch over whatever the agent left: a lock, a rebase half done, a detached HEAD', async () => {
+		const { worktreePath } = fixture;
+		commitFiles(worktreePath, { 'a.txt': 'a\n' });
+		const tip = commitFiles(worktreePath, { 'b.txt': 'b\n' });
+		const edit = ['-c', 'sequence.editor=sed -i 1s/pick/edit/', 'rebase', '-i', 'HEAD~2'];
+		gitIn(worktreePath, ...edit);
+		commitFiles(worktreePath, { 'c.txt': 'on no branch\n' });
+		writeFiles(worktreePath, { '.git/index.lock': '', '.git/HEAD.lock': '' });
+		expect(existsSync(join(worktreePath, '.git/rebase-merge'))).toBe(true);
+		expect(await collect()).toEqual({
+			ok: true,
+			value: { head: tip, commitCount: 2, changed: true, fastForward: true }
+		});
+		expect(gitIn(fixture.mirrorPath, 'rev-parse', 'refs/heads/agent/try-1')).toBe(tip);
+	});
+
 	it('takes a blob of 500 MB in without holding it, and says so when that is over the limit', async () => {
 		const { worktreePath, mirrorPath } = fixture;
 		const bytes = 500 * 1024 * 1024;

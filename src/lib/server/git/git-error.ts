@@ -19,6 +19,7 @@ export const redactGit = (text: string): string =>
 /** In order: the first pattern that matches decides. Git speaks English here (`LC_ALL=C`). */
 const PATTERNS: readonly (readonly [ErrorCode, RegExp])[] = [
 	['disk_full', /No space left on device|Disk quota exceeded|out of disk space/i],
+	['push_refused', /archived so it is read-only/i],
 	[
 		'repo_auth_required',
 		/could not read (Username|Password)|Authentication failed|terminal prompts disabled|Permission denied \(|Invalid username or (password|token)|HTTP Basic: Access denied|requested URL returned error: (401|403)|Too many authentication failures|Write access to repository not granted/i
@@ -64,6 +65,7 @@ const HINTS: readonly (readonly [RegExp, string])[] = [
 ];
 
 const IN_WORDS: Partial<Record<ErrorCode, string>> = {
+	push_refused: 'The server refused the push',
 	repo_auth_required: 'The server wants a login that git has not got here',
 	repo_missing_remote: 'There is no such repository at this address',
 	repo_unreachable: 'The server could not be reached'

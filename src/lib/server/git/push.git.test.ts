@@ -3,11 +3,16 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { commitFiles, gitIn } from '../../../../tests/support/git-fixture.ts';
 import {
+	startGitHttpServer,
+	type GitHttpServer
+} from '../../../../tests/support/git-http-server.ts';
+import {
 	localRemote,
 	makeMirrorFixture,
 	type MirrorFixture
 } from '../../../../tests/support/git-mirror-fixture.ts';
 import { pushBranch } from './push.ts';
+import { parseRepoAddress } from './repo-address.ts';
 import { unpushedBranches } from './refs.ts';
 
 let fixture: MirrorFixture;
@@ -38,6 +43,24 @@ const push = (over: { branchName?: string; commit?: string; overwrite?: string }
 		...{ mirrorPath, remote, branchName, commit: tip, overwrite: null },
 		...over
 	});
+};
+
+/** The same over HTTP, with a token that the server may take back or do little for. */
+const pushOverHttp = async (refusal: GitHttpServer['refusal']) => {
+	const server = await startGitHttpServer({ root: fixture.folder });
+	server.refusal = refusal;
+	try {
+		const allowGitHosts = [server.host];
+		const address = parseRepoAddress(`${server.origin}/upstream.git`, { allowGitHosts, home: '/' });
+		if (!address.ok) throw new Error(address.error.message);
+		const auth = { urlPrefix: `${server.origin}/`, header: 'Authorization: Basic dDp0' };
+		return await pushBranch(fixture.git, {
+			...{ mirrorPath: fixture.mirrorPath, branchName: fixture.branchName, commit: tip },
+			...{ remote: { address: address.value, auth, policy: { allowGitHosts } }, overwrite: null }
+		});
+	} finally {
+		await server.close();
+	}
 };
 const there = (branch = fixture.branchName): string => gitIn(upstream, 'rev-parse', branch);
 
@@ -98,6 +121,16 @@ describe('pushing a session’s branch', () => {
 		});
 	});
 
+	it('says that a branch is protected, in the server’s words', async () => {
+		const hook = join(upstream, 'hooks', 'update');
+		const words = 'GH006: Protected branch update failed for refs/heads/agent/try-1.';
+		writeFileSync(hook, `#!/bin/sh\necho 'error: ${words}' >&2\nexit 1\n`, { mode: 0o755 });
+		expect(await push()).toMatchObject({
+			...{ ok: false, error: { code: 'push_refused', hint: expect.stringContaining('protected') } }
+		});
+		expect(gitIn(upstream, 'branch', '--list', 'agent/*')).toBe('');
+	});
+
 	it('runs no hook of the mirror', async () => {
 		const marker = join(fixture.folder, 'marker');
 		const hooks = join(fixture.mirrorPath, 'hooks');
@@ -113,5 +146,27 @@ describe('pushing a session’s branch', () => {
 	it('says that a server is not there', async () => {
 		upstream = join(fixture.folder, 'gone.git');
 		expect(await push()).toMatchObject({ ok: false, error: { code: 'repo_missing_remote' } });
+	});
+
+	it('says that its login was refused when the token is revoked in its middle, and is done by the next', async () => {
+		const refused = await pushOverHttp(({ method }) =>
+			method === 'POST' ? { status: 401, text: 'Bad credentials' } : null
+		);
+		expect(refused).toMatchObject({ ok: false, error: { code: 'repo_auth_required' } });
+		expect(gitIn(upstream, 'branch', '--list', 'agent/*')).toBe('');
+		const unpushed = await unpushedBranches(fixture.git, fixture.mirrorPath);
+		expect(unpushed.ok && unpushed.value, 'it is not taken for pushed').toHaveLength(1);
+		expect(await pushOverHttp(() => null)).toEqual({ ok: true, value: undefined });
+		expect(there()).toBe(tip);
+	});
+
+	it('says that the repository is archived', async () => {
+		const text = 'This repository was archived so it is read-only.';
+		const refused = await pushOverHttp(({ url }) =>
+			url?.includes('git-receive-pack') ? { status: 403, text } : null
+		);
+		expect(refused).toMatchObject({
+			...{ ok: false, error: { code: 'push_refused', message: expect.stringContaining(text) } }
+		});
 	});
 });

@@ -211,7 +211,45 @@ describe('the pull request of a branch', () => {
 	});
 });
 
+describe('what is done to it elsewhere', () => {
+	it('is shown: closed, opened again, its repo renamed', async () => {
+		const id = await newSession();
+		github.pulls.push(fakePull(1, `agent/${id}`));
+		const service = newService();
+		const next = async () => {
+			clock += MINUTE;
+			return stateOf(service, id);
+		};
+		expect((await next()).pull?.state).toBe('open');
+		github.pulls[0]!.state = 'closed';
+		expect((await next()).pull?.state).toBe('closed');
+		github.pulls[0]!.state = 'open';
+		github.movedFrom = '/repos/octo/app';
+		expect(await next()).toMatchObject({ pull: { number: 1, state: 'open' }, problem: null });
+	});
+});
+
 describe('when GitHub', () => {
+	it('is down, what is known stays, and what came meanwhile is caught up with', async () => {
+		const id = await newSession();
+		github.pulls.push(fakePull(1, `agent/${id}`));
+		const service = newService();
+		await stateOf(service, id);
+		github.broken = true;
+		clock += MINUTE;
+		expect(await stateOf(service, id)).toMatchObject({
+			...{ pull: { number: 1, state: 'open' }, problem: { code: 'github_unreachable' } }
+		});
+		github.pulls[0]!.merged_at = '2026-11-26T12:00:30Z';
+		github.pulls[0]!.state = 'closed';
+		github.broken = false;
+		for (let minute = 0; minute < 20; minute++) {
+			clock += MINUTE;
+			await service.lookAround();
+		}
+		expect(await stateOf(service, id)).toMatchObject({ pull: { state: 'merged' }, problem: null });
+	});
+
 	it('asks to wait, nobody asks meanwhile, and what is known stays', async () => {
 		const id = await newSession();
 		github.pulls.push(fakePull(1, `agent/${id}`));
@@ -304,6 +342,18 @@ describe('a pull request of ours', () => {
 		github.hasBranch = () => false;
 		expect(await newService().create(await newSession(), request)).toMatchObject({
 			error: { code: 'branch_not_pushed', hint: 'Push the branch first.' }
+		});
+	});
+});
+
+describe('a repo that is archived', () => {
+	it('takes no pull request, and that is said in GitHub’s words', async () => {
+		const id = await newSession();
+		const message = 'Repository was archived so is read-only.';
+		github.failure = { status: 403, message };
+		const request = { title: 'Fix it', body: '', base: 'main', draft: false };
+		expect(await newService().create(id, request)).toMatchObject({
+			error: { code: 'github_forbidden', message: expect.stringContaining(message) }
 		});
 	});
 });

@@ -149,6 +149,15 @@ describe('a new session', () => {
 		expect(await code(randomUUID() as RepoId)).toBe('repo_not_found');
 		await create(repoId, { role: 'orchestrator' });
 		expect(await code(repoId, { role: 'orchestrator' })).toBe('orchestrator_exists');
+		const atOnce = await makeRepo();
+		const both = await Promise.all([1, 2, 3].map(() => create(atOnce, { role: 'orchestrator' })));
+		const ids = both.flatMap((it) => (it.ok ? [it.value.session] : []));
+		expect(ids, 'of three at once').toHaveLength(1);
+		for (const it of both) {
+			if (it.ok) continue;
+			const { id } = ids[0] as { id: string };
+			expect(it.error).toMatchObject({ code: 'orchestrator_exists', details: { sessionId: id } });
+		}
 		expect(await code(await makeRepo({ status: 'cloning' }))).toBe('repo_not_ready');
 		expect(await code(await makeRepo({ defaultBranch: null }))).toBe('repo_empty');
 	});
