@@ -26,7 +26,7 @@ const cloneOfSources = async (folder: string): Promise<string> => {
 };
 
 /** A script that pages load late, as it reads in the version that is built first and in the next. */
-const PANEL = 'src/lib/components/diff/changes-panel.svelte';
+const PANEL = 'src/lib/components/diff/changes-head.svelte';
 const LABEL = { before: 'Close the changes', after: 'Close all of the changes' };
 
 const changeSources = (clone: string): void => {

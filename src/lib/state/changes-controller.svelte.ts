@@ -19,6 +19,10 @@ const PAUSE_MS = 1_500;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** What holds an agent up comes before what is merely first. */
+const firstToRead = (files: readonly ChangedFile[]): ChangedFile | undefined =>
+	files.find(({ status }) => status === 'conflicted') ?? files[0];
+
 export class ChangesController {
 	scope = $state<ChangeScope>('base');
 	changes = $state.raw<Changes | null>(null);
@@ -34,12 +38,15 @@ export class ChangesController {
 	diffError = $state.raw<WireError | null>(null);
 
 	readonly #sessionId: string;
+	readonly #opensFirst: () => boolean;
 	readonly #call: Call;
 	readonly #look: () => void;
 	#disposed = false;
 
-	constructor(sessionId: string, call: Call = callApi) {
+	/** `opensFirst`: is there room for a file beside the list, so that one is open unasked? */
+	constructor(sessionId: string, opensFirst: () => boolean, call: Call = callApi) {
 		this.#sessionId = sessionId;
+		this.#opensFirst = opensFirst;
 		this.#call = call;
 		const look = latestOnly(async (_key: 'list') => {
 			if (this.#disposed) return;
@@ -75,8 +82,10 @@ export class ChangesController {
 	}
 
 	open(file: ChangedFile): void {
+		if (file.path === this.file?.path && this.diffError === null) return;
 		this.file = file;
 		this.diff = null;
+		this.diffError = null;
 		void this.#readDiff(file);
 	}
 
@@ -120,11 +129,12 @@ export class ChangesController {
 		if (!read.ok) return;
 		this.changes = read.value;
 		const open = this.file;
-		if (!open) return;
-		const still = read.value.files.find(({ path }) => path === open.path);
-		if (!still) return this.close();
-		this.file = still;
-		await this.#readDiff(still);
+		const still = open && read.value.files.find(({ path }) => path === open.path);
+		if (open && !still) this.close();
+		const next = still ?? (this.#opensFirst() ? firstToRead(read.value.files) : undefined);
+		if (!next) return;
+		this.file = next;
+		await this.#readDiff(next);
 	}
 
 	async #readDiff(file: ChangedFile): Promise<void> {

@@ -15,20 +15,9 @@ import { keyOfEvent } from '#lib/domain/transcript-place.ts';
 import { unstoredPartials, withLiveBlocks } from '#lib/domain/transcript-partials.ts';
 import { blocksOf, emptyTranscript } from '#lib/domain/transcript-state.ts';
 import { foldEvents, foldInto } from '#lib/domain/transcript.ts';
-
-/** Runs a task when the page has nothing better to do. Returns how to call it off. */
-type WhenIdle = (task: () => void) => () => void;
+import { whenIdle, type WhenIdle } from './when-idle.ts';
 
 const HASHED_AT_ONCE = 200;
-
-const whenIdle: WhenIdle = (task) => {
-	if (typeof requestIdleCallback === 'function') {
-		const id = requestIdleCallback(task, { timeout: 2_000 });
-		return () => cancelIdleCallback(id);
-	}
-	const id = setTimeout(task, 100);
-	return () => clearTimeout(id);
-};
 
 /** Which events the hash covers. */
 export interface HashedWindow {

@@ -37,6 +37,8 @@ import type { SessionCell } from './session-view.ts';
 const LOOK_MS = 30_000;
 /** Each look into a worktree is a sandbox of its own. */
 const LOOKS_AT_ONCE = 2;
+/** Of how many pairs of commits it is remembered what they have in common. */
+const COMMON_KEPT = 1_000;
 
 type Needs = Pick<SessionContext, 'log' | 'git' | 'findRepo' | 'workspaceRoot'>;
 
@@ -53,6 +55,8 @@ export class SessionChanges {
 	readonly #context: Needs;
 	readonly #git: Git;
 	readonly #inTurn = pLimit(LOOKS_AT_ONCE);
+	/** What two commits have in common never changes: asked of git once, and not for each file. */
+	readonly #common = new Map<string, string>();
 
 	constructor(context: Needs, git: Git) {
 		this.#context = context;
@@ -137,8 +141,22 @@ export class SessionChanges {
 		const compared = { mirrorPath, from: turnCommit ?? baseCommit, to: headCommit };
 		if (scope === 'turn') return ok(compared);
 		// An update that is under way has moved the base on, and the branch not yet.
-		const common = await mergeBase(this.#git, { ...compared, from: baseCommit });
-		return common.ok ? ok({ ...compared, from: common.value ?? baseCommit }) : common;
+		const common = await this.#commonOf({ ...compared, from: baseCommit });
+		return common.ok ? ok({ ...compared, from: common.value }) : common;
+	}
+
+	/** The newest commit that both have, or the first of them. */
+	async #commonOf(compared: Compared): Promise<Result<string, WireError>> {
+		const key = `${compared.from} ${compared.to}`;
+		const known = this.#common.get(key);
+		if (known !== undefined) return ok(known);
+		const found = await mergeBase(this.#git, compared);
+		if (!found.ok) return found;
+		const common = found.value ?? compared.from;
+		this.#common.set(key, common);
+		const oldest = this.#common.size > COMMON_KEPT ? this.#common.keys().next().value : undefined;
+		if (oldest !== undefined) this.#common.delete(oldest);
+		return ok(common);
 	}
 
 	#fetchCommand({ repo, cell }: Subject): string | null {
