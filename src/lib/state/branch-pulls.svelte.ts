@@ -1,9 +1,13 @@
-/** Pull requests of many sessions' branches at once: each looked at while somebody looks, opened one after the other. */
+/**
+ * Pull requests of many sessions' branches at once: each looked at while somebody looks, opened one after the
+ * other. Where there are none, since the repo is not on GitHub, the branches are pushed.
+ */
 import { untrack } from 'svelte';
 import type { SessionEvent } from '@agent-manager/protocol/events.ts';
 import type { Session } from '@agent-manager/protocol/session.ts';
 import { lastMessageOf } from '#lib/domain/pull-request.ts';
 import { callApi } from './api-client.ts';
+import { GitCommands } from './git-commands.svelte.ts';
 import { PullRequestController } from './pull-request-controller.svelte.ts';
 
 /** What it said last is in these, most likely. */
@@ -47,5 +51,16 @@ export class BranchPulls {
 			await this.of(id)?.create({ title, body: await lastMessage(session), base, draft });
 			this.opening = new Set([...this.opening].filter((one) => one !== id));
 		}
+	}
+
+	/** Its repo has no pull requests, and its server has not all of its commits. */
+	canPush({ id, commitCount, headCommit, pushedCommit }: Session): boolean {
+		const unavailable = this.of(id)?.state?.unavailable ?? null;
+		return unavailable !== null && commitCount > 0 && pushedCommit !== headCommit;
+	}
+
+	/** What becomes of each is in its session. */
+	async push(sessions: readonly Session[]): Promise<void> {
+		for (const { id } of sessions) await new GitCommands(id).ask('push', {});
 	}
 }

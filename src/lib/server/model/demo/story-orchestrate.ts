@@ -190,7 +190,7 @@ const reportText = (
 		'',
 		...seen.map((session) => lineOf(session, changes)),
 		'',
-		'Nothing is merged. Open a session to read its changes. Where the repository is on GitHub, the button with the branches, above, opens their pull requests.'
+		'Nothing is merged. Open a session to read its changes. The button with the branches, above, pushes them, and opens their pull requests where the repository is on GitHub.'
 	].join('\n');
 
 const isOpen = ({ status, waiting_for }: SeenSession): boolean =>
