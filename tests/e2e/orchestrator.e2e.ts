@@ -3,6 +3,8 @@
  * waits without a token, is woken once each time, answers a question or passes it on, reads diffs, reports.
  * `npx playwright test tests/e2e/orchestrator.e2e.ts --repeat-each 20` is how often that has to hold.
  */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test, type Page } from '@playwright/test';
 import type { SessionEvent } from '../../packages/protocol/src/events.ts';
 import type { Session } from '../../packages/protocol/src/session.ts';
@@ -80,19 +82,22 @@ const playDemo = async ({ page }: { page: Page }): Promise<void> => {
 		`/api/sessions/${asks[0]?.id}/changes/file?path=src/show-count.js`
 	);
 	expect(diff.body.hunks).toContain('`Words: ${count}`');
+	await page.getByRole('button', { name: '3 branches of the sessions' }).click();
+	const dialog = page.getByRole('dialog', { name: 'Branches' });
+	await dialog.getByRole('button', { name: 'Push 3 branches' }).click();
+	await expect(dialog.getByText('Pushed', { exact: true })).toHaveCount(3, { timeout: 60_000 });
 	for (const { id } of children) {
-		await app.api('POST', `/api/sessions/${id}/push`, {});
 		await app.sessionWhere(id, (now) => now.pushedCommit === now.headCommit, 'the push');
 	}
 };
 
 const orchestrateOverARestart = async ({ page }: { page: Page }): Promise<void> => {
-	const slow =
-		'[[demo: text chunks=20 interval=400]] [[demo: tools bash="date > d"]] [[demo: commit message="On"]]';
+	const held =
+		'[[demo: tools bash="until test -e go; do sleep 0.2; done"]] [[demo: commit message="On"]]';
 	const quick = '[[demo: write path=c.txt content=quick-words]] [[demo: commit message="Add c"]]';
 	const own = await app.startSession(
 		repoId,
-		goal([slow, quick, '[[demo: ask question="Which?"]]']),
+		goal([held, quick, '[[demo: ask question="Which?"]]']),
 		{ role: 'orchestrator' }
 	);
 	await page.goto(app.link);
@@ -110,10 +115,16 @@ const orchestrateOverARestart = async ({ page }: { page: Page }): Promise<void> 
 	const waiting = await app.sessionWhere(
 		own.id,
 		(now) => atRest(now) && now.wait !== null,
-		'the wait'
+		'the wait',
+		PATIENCE_MS
 	);
 	expect(waiting.wait?.sessionIds).toHaveLength(3);
+	const isHeld = ({ goalPrompt }: Session): boolean => goalPrompt.includes('until');
+	const workerId = (await childrenOf(own)).find(isHeld)?.id ?? '';
+	await app.sessionWhere(workerId, ({ status }) => status === 'running', 'it', PATIENCE_MS);
 	await app.kill();
+	// It goes on while there is no manager: the wait can't be over before.
+	writeFileSync(join(app.workspace, 'worktrees', workerId, 'go'), '');
 	await app.start();
 
 	await app.sessionWhere(own.id, isReported, 'the report', PATIENCE_MS);
@@ -132,7 +143,7 @@ const orchestrateOverARestart = async ({ page }: { page: Page }): Promise<void> 
 	const asking = children.find(({ goalPrompt }) => goalPrompt.includes('ask'));
 	const decided = of(await app.events(asking?.id ?? ''), 'request.decided');
 	expect(decided.map(({ payload }) => payload.bySession)).toEqual([own.id]);
-	const worker = children.find(({ goalPrompt }) => goalPrompt.includes('date'));
+	const worker = children.find(({ id }) => id === workerId);
 	expect(worker?.commitCount).toBe(1);
 
 	await expect(page.locator('[data-block=report]')).toContainText('come to rest');
