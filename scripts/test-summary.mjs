@@ -1,4 +1,5 @@
 /** Adds up the reports of Vitest and Playwright. What broke outside a test counts as failed, too. */
+import { join, relative } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 
 /**
@@ -7,6 +8,7 @@ import { stripVTControlCharacters } from 'node:util';
  * @property {{ name: string, why: string }[]} failed Full names; what the test runner said of each.
  * @property {{ name: string, reason: string }[]} skipped
  * @property {{ name: string, why: string }[]} flaky Passed only when tried once more; what the first try said.
+ * @property {{ name: string, seconds: number }[]} files Each from its first test to the end of its last.
  */
 
 const NO_REASON = 'no reason given';
@@ -14,6 +16,9 @@ const NO_REASON = 'no reason given';
 /** Lines of a failure that the summary repeats: enough to begin with where only its end is kept. */
 const WHY_LINES = 12;
 const WHY_CHARACTERS = 1_200;
+
+/** Files that the summary names, so that it is seen where the time goes. */
+const SLOWEST_FILES = 10;
 
 /**
  * The first lines of what a test runner says of a failure, as plain text.
@@ -38,7 +43,18 @@ function reasonInTitle(title) {
 
 /** @returns {Summary} */
 export function emptySummary() {
-	return { passed: 0, failed: [], skipped: [], flaky: [] };
+	return { passed: 0, failed: [], skipped: [], flaky: [], files: [] };
+}
+
+/**
+ * @param {Summary} summary
+ * @param {string} path
+ * @param {number} startMs
+ * @param {number} endMs
+ */
+function addFile(summary, path, startMs, endMs) {
+	const name = relative(process.cwd(), path);
+	summary.files.push({ name, seconds: Math.max(0, (endMs - startMs) / 1_000) });
 }
 
 /**
@@ -53,6 +69,7 @@ export function readVitest(report, notes, exitCode) {
 		summary.flaky.push({ name, why: shortWhy(why) });
 	}
 	for (const file of report?.testResults ?? []) {
+		addFile(summary, file.name, file.startTime, file.endTime);
 		const failedBefore = summary.failed.length;
 		for (const test of file.assertionResults) {
 			if (test.status === 'passed') summary.passed += 1;
@@ -102,6 +119,23 @@ function addPlaywrightSuite(suite, prefix, summary) {
 }
 
 /**
+ * When each of its tests began and ended, tries included.
+ * @param {any} suite
+ * @returns {{ startMs: number, endMs: number }[]}
+ */
+function triesIn(suite) {
+	const tests = (suite.specs ?? []).flatMap((/** @type {any} */ spec) => spec.tests);
+	const own = tests.flatMap((/** @type {any} */ { results }) => results ?? []);
+	return [
+		...own.map((/** @type {any} */ { startTime, duration }) => {
+			const startMs = Date.parse(startTime);
+			return { startMs, endMs: startMs + duration };
+		}),
+		...(suite.suites ?? []).flatMap(triesIn)
+	];
+}
+
+/**
  * @param {any} report Of Playwright's json reporter.
  * @param {number} exitCode
  * @returns {Summary}
@@ -110,6 +144,12 @@ export function readPlaywright(report, exitCode) {
 	const summary = emptySummary();
 	for (const suite of report?.suites ?? []) {
 		addPlaywrightSuite(suite, `${suite.title} > `, summary);
+		const tries = triesIn(suite);
+		const path = join(report.config?.rootDir ?? '', suite.file ?? suite.title);
+		if (tries.length > 0) {
+			const startMs = Math.min(...tries.map((one) => one.startMs));
+			addFile(summary, path, startMs, Math.max(...tries.map((one) => one.endMs)));
+		}
 	}
 	for (const error of report?.errors ?? []) {
 		summary.failed.push({ name: 'playwright', why: shortWhy(error.message) });
@@ -124,11 +164,12 @@ export function readPlaywright(report, exitCode) {
 /** @param {Summary[]} summaries */
 export function addSummaries(summaries) {
 	const total = emptySummary();
-	for (const { passed, failed, skipped, flaky } of summaries) {
+	for (const { passed, failed, skipped, flaky, files } of summaries) {
 		total.passed += passed;
 		total.failed.push(...failed);
 		total.skipped.push(...skipped);
 		total.flaky.push(...flaky);
+		total.files.push(...files);
 	}
 	return total;
 }
@@ -139,17 +180,27 @@ const withWhy = ({ name, why }) => [
 	...(why ? why.split('\n').map((line) => `      ${line}`) : [])
 ];
 
+/** @param {Summary['files']} files */
+function slowestLines(files) {
+	if (files.length === 0) return [];
+	const slowest = files.toSorted((a, b) => b.seconds - a.seconds).slice(0, SLOWEST_FILES);
+	return [
+		'Slowest files:',
+		...slowest.map(({ name, seconds }) => `${seconds.toFixed(0).padStart(6)} s  ${name}`)
+	];
+}
+
 /**
  * What a person reads at the end; the closing line stands alone.
  * @param {Summary} summary
  */
-export function summaryLines({ passed, failed, skipped, flaky }) {
+export function summaryLines({ passed, failed, skipped, flaky, files }) {
 	/** @type {Map<string, string[]>} */
 	const byReason = new Map();
 	for (const { name, reason } of skipped) {
 		byReason.set(reason, [...(byReason.get(reason) ?? []), name]);
 	}
-	const lines = [];
+	const lines = slowestLines(files);
 	for (const [reason, names] of byReason) {
 		lines.push(`Skipped ${names.length}: ${reason}`, ...names.map((name) => `  - ${name}`));
 	}

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { addSummaries, readPlaywright, readVitest, summaryLines } from './test-summary.mjs';
+import {
+	addSummaries,
+	emptySummary,
+	readPlaywright,
+	readVitest,
+	summaryLines
+} from './test-summary.mjs';
 
 const vitestFile = (
 	/** @type {string[]} */ statuses,
@@ -9,6 +15,8 @@ const vitestFile = (
 	name: 'a.test.ts',
 	status,
 	message: '',
+	startTime: 1_000,
+	endTime: 3_500,
 	assertionResults: statuses.map((each, index) => ({ status: each, fullName: title(index) }))
 });
 
@@ -22,7 +30,8 @@ describe('Vitest', () => {
 				{ name: 'test 2', reason: 'no engine' },
 				{ name: 'test 3', reason: 'no reason given' }
 			],
-			flaky: []
+			flaky: [],
+			files: [{ name: 'a.test.ts', seconds: 2.5 }]
 		});
 	});
 
@@ -88,7 +97,8 @@ describe('Playwright', () => {
 			passed: 1,
 			failed: [{ name: 'a.e2e.ts > inner > two', why: '' }],
 			skipped: [{ name: 'a.e2e.ts > inner > three', reason: 'no Docker' }],
-			flaky: []
+			flaky: [],
+			files: []
 		});
 	});
 
@@ -100,6 +110,26 @@ describe('Playwright', () => {
 			failed: [],
 			flaky: [{ name: 'a > one', why: 'no' }]
 		});
+	});
+
+	it('takes a file from its first test to the end of its last try', () => {
+		const ran = (/** @type {string} */ startTime, /** @type {number} */ duration) => ({
+			title: startTime,
+			tests: [{ status: 'expected', results: [{ startTime, duration, errors: [] }] }]
+		});
+		const report = {
+			config: { rootDir: process.cwd() + '/tests/e2e' },
+			suites: [
+				{
+					title: 'a.e2e.ts',
+					file: 'a.e2e.ts',
+					specs: [ran('2026-01-01T00:00:10.000Z', 1_000)],
+					suites: [{ title: 'inner', specs: [ran('2026-01-01T00:01:00.000Z', 2_000)] }]
+				},
+				{ title: 'none.e2e.ts', file: 'none.e2e.ts', specs: [spec('one', 'skipped')] }
+			]
+		};
+		expect(readPlaywright(report, 0).files).toEqual([{ name: 'tests/e2e/a.e2e.ts', seconds: 52 }]);
 	});
 
 	it('counts errors outside of tests as failed', () => {
@@ -127,9 +157,10 @@ describe('the closing line', () => {
 			passed: 2,
 			failed: [{ name: 'x', why: 'no\nway' }],
 			skipped: [{ name: 'y', reason: 'no engine' }],
-			flaky: [{ name: 'z', why: 'late' }]
+			flaky: [{ name: 'z', why: 'late' }],
+			files: []
 		};
-		const two = { passed: 1, failed: [], skipped: [], flaky: [] };
+		const two = { ...emptySummary(), passed: 1 };
 		const lines = summaryLines(addSummaries([one, two]));
 		expect(lines).toEqual([
 			'Skipped 1: no engine',
@@ -143,5 +174,25 @@ describe('the closing line', () => {
 			'      way',
 			'3 passed, 1 failed, 1 skipped'
 		]);
+	});
+
+	it('comes after the ten slowest files, the slowest first', () => {
+		const files = Array.from({ length: 12 }, (_, index) => ({
+			name: `${index}.test.ts`,
+			seconds: index * 10 + 0.4
+		}));
+		const halves = [files.slice(0, 6), files.slice(6)].map((some) => ({
+			...emptySummary(),
+			files: some
+		}));
+		const lines = summaryLines(addSummaries(halves));
+		expect(lines).toHaveLength(12);
+		expect(lines.slice(0, 3)).toEqual([
+			'Slowest files:',
+			'   110 s  11.test.ts',
+			'   100 s  10.test.ts'
+		]);
+		expect(lines.at(-2)).toBe('    20 s  2.test.ts');
+		expect(lines.at(-1)).toBe('0 passed, 0 failed, 0 skipped');
 	});
 });
