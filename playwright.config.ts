@@ -17,7 +17,8 @@ export default defineConfig({
 	use: {
 		...devices['Desktop Chrome'],
 		launchOptions: executablePath ? { executablePath } : {},
-		trace: 'retain-on-failure'
+		// Not of the first try: its pictures of every frame cost a quarter of all processor time.
+		trace: 'on-first-retry'
 	},
 	projects: [{ name: 'chromium' }]
 });
