@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { defineConfig, devices } from '@playwright/test';
 import { chromiumPath } from './tests/support/chromium.ts';
 
@@ -7,6 +8,7 @@ const executablePath = chromiumPath();
 export default defineConfig({
 	testDir: 'tests/e2e',
 	testMatch: '**/*.e2e.ts',
+	globalSetup: join(import.meta.dirname, 'tests/support/e2e-global.ts'),
 	outputDir: 'test-results/e2e',
 	fullyParallel: false,
 	workers: 1,

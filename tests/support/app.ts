@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { SessionEvent } from '@agent-manager/protocol/events.ts';
 import type { Repo } from '@agent-manager/protocol/repo.ts';
 import type { Session } from '@agent-manager/protocol/session.ts';
+import { copyDatabaseTemplate } from './database-template.ts';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
 const START_TIMEOUT_MS = 120_000;
@@ -107,6 +108,7 @@ export class TestApp {
 	/** Starts it and does not wait. */
 	launch(): void {
 		mkdirSync(this.home, { recursive: true });
+		if (!this.env.DATABASE_URL) copyDatabaseTemplate(this.workspace);
 		const keep = ['PATH', 'LANG', 'TMPDIR', 'DOCKER_HOST', 'NODE_EXTRA_CA_CERTS'];
 		const inherited = Object.fromEntries(
 			keep.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []))
