@@ -149,8 +149,11 @@ describe('pushing a session’s branch', () => {
 	});
 
 	it('says that its login was refused when the token is revoked in its middle, and is done by the next', async () => {
-		const refused = await pushOverHttp(({ method }) =>
-			method === 'POST' ? { status: 401, text: 'Bad credentials' } : null
+		// The server has been asked what it has, by then.
+		const refused = await pushOverHttp(({ method, url }) =>
+			method === 'POST' && url?.endsWith('/git-receive-pack')
+				? { status: 401, text: 'Bad credentials' }
+				: null
 		);
 		expect(refused).toMatchObject({ ok: false, error: { code: 'repo_auth_required' } });
 		expect(gitIn(upstream, 'branch', '--list', 'agent/*')).toBe('');

@@ -7,8 +7,8 @@ import { isBranchName } from '#lib/domain/branch-name.ts';
 import { cleanLine } from '#lib/domain/clean-text.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import { fail, ok, type Result } from '#lib/domain/result.ts';
-import type { Git } from './exec.ts';
-import { redactGit } from './git-error.ts';
+import type { Git, GitOutcome } from './exec.ts';
+import { classifyGitFailure, redactGit } from './git-error.ts';
 import { askHeads, connect, explainRedirect, type Connection, type Remote } from './remote.ts';
 
 const PUSH_MS = 30 * 60_000;
@@ -34,9 +34,13 @@ const rejected = (remoteCommit: string | null): WireError =>
 
 const REASON = /^!\t[^\t]*\t(.*)$/m;
 
-/** What git says of the one ref: `!`, and why. */
-const explain = (stdout: string, remoteCommit: string | null): WireError => {
-	const reason = REASON.exec(stdout)?.[1] ?? '';
+/** What git says of the one ref: `!`, and why. Without such a line the push broke off, and stderr tells why. */
+const explain = (
+	{ stdout, stderr }: Pick<GitOutcome, 'stdout' | 'stderr'>,
+	remoteCommit: string | null
+): WireError => {
+	const reason = REASON.exec(stdout)?.[1];
+	if (reason === undefined) return classifyGitFailure(stderr, 'push the branch', true);
 	if (/\((fetch first|non-fast-forward|stale info|needs force)\)/.test(reason)) {
 		return rejected(remoteCommit);
 	}
@@ -96,7 +100,7 @@ export const pushBranch = async (
 	if (there !== commit) {
 		const pushed = await runPush(git, connection.value, options);
 		if (!pushed.ok) return explainRedirect(pushed.error);
-		if (pushed.value.exitCode !== 0) return fail(explain(pushed.value.stdout, there));
+		if (pushed.value.exitCode !== 0) return explainRedirect(explain(pushed.value, there));
 	}
 	await remember(git, options);
 	return ok();
