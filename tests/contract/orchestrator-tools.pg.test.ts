@@ -27,6 +27,7 @@ import { SessionCreation } from '#lib/server/sessions/session-creation.ts';
 import { SessionLog } from '#lib/server/sessions/session-log.ts';
 import { SessionService } from '#lib/server/sessions/session-service.ts';
 import { initialSessionState } from '#lib/domain/session-state.ts';
+import { sessionToolLabel } from '#lib/domain/transcript-session-tools.ts';
 import { testDatabase, type TestDatabase } from '../support/postgres.ts';
 import { insertTestRepo, insertTestSession } from '../support/session-rows.ts';
 
@@ -181,6 +182,8 @@ it('offers its tools to a live orchestrator of this start and to nobody else', a
 		...['answer', 'interrupt_session', 'list_sessions', 'read_changes', 'read_session', 'report'],
 		...['send_message', 'start_session', 'stop_session', 'wait_for']
 	]);
+	const unnamed = tools.filter(({ name }) => sessionToolLabel(`mcp__sessions__${name}`) === null);
+	expect(unnamed, 'without words of their own in a transcript').toEqual([]);
 	const person = await (await clientOf('person')).listTools();
 	expect(person.tools.map(({ name }) => name).sort()).toEqual([
 		...['answer', 'interrupt_session', 'list_repos', 'list_sessions', 'read_changes'],

@@ -10,6 +10,7 @@ const LABELS: Record<string, string> = {
 	list_sessions: 'List sessions',
 	start_session: 'Start session',
 	read_session: 'Read session',
+	read_changes: 'Read changes',
 	send_message: 'Tell',
 	interrupt_session: 'Interrupt',
 	stop_session: 'Stop',
@@ -53,4 +54,4 @@ export const refusalOfCall = (block: ToolBlock): string | null =>
 	block.result?.isError ? (textAt(resultOf(block), 'message') ?? block.result.text) : null;
 
 export const subjectOfCall = (input: Loose): string =>
-	textAt(input, 'prompt') ?? textAt(input, 'message') ?? textAt(input, 'decision') ?? '';
+	['prompt', 'message', 'decision', 'path'].flatMap((key) => textAt(input, key) ?? [])[0] ?? '';
