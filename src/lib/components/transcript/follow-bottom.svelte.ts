@@ -10,6 +10,10 @@ const NEAR = 24;
 /** How long after a gesture a scroll is its consequence: a flick on a phone rolls on. */
 const GESTURE_MS = 1_200;
 const SCROLL_KEYS = new Set(['ArrowUp', 'ArrowDown', 'PageUp', 'PageDown', 'Home', 'End', ' ']);
+const UP_KEYS = new Set(['ArrowUp', 'PageUp', 'Home']);
+
+const leadsUp = ({ key, shiftKey }: KeyboardEvent): boolean =>
+	UP_KEYS.has(key) || (key === ' ' && shiftKey);
 
 export class FollowBottom {
 	following = $state(true);
@@ -19,6 +23,8 @@ export class FollowBottom {
 	onGesture: () => void = () => undefined;
 	#scroller: HTMLElement | null = null;
 	#gestureAt = -Infinity;
+	/** A gesture that the browser has not drawn anything after yet: on a slow machine its scroll is still to come. */
+	#gestureFrame: number | null = null;
 	#touching = false;
 	/** The block that was last when the end was left. */
 	#leftAt = $state<string | null>(null);
@@ -28,7 +34,11 @@ export class FollowBottom {
 	attach(scroller: HTMLElement): () => void {
 		this.#scroller = scroller;
 		const gesture = (): void => {
-			this.#gestureAt = performance.now();
+			this.#gestureFrame ??= requestAnimationFrame(() => {
+				this.#gestureFrame = null;
+				this.#gestureAt = performance.now();
+				this.#stick();
+			});
 			this.onGesture();
 		};
 		const touch = (): void => {
@@ -40,12 +50,17 @@ export class FollowBottom {
 			gesture();
 		};
 		const key = (event: KeyboardEvent): void => {
-			if (SCROLL_KEYS.has(event.key)) gesture();
+			if (event.defaultPrevented || !SCROLL_KEYS.has(event.key)) return;
+			gesture();
+			if (leadsUp(event)) leaveAtOnce();
+		};
+		// Content that grows before the scroll event must not pull back.
+		const leaveAtOnce = (): void => {
+			if (scroller.scrollTop > 0) this.leave();
 		};
 		const wheel = (event: WheelEvent): void => {
 			gesture();
-			// Left at once: content that grows before the scroll event must not pull back.
-			if (event.deltaY < 0 && scroller.scrollTop > 0) this.leave();
+			if (event.deltaY < 0) leaveAtOnce();
 		};
 		const drag = (event: PointerEvent): void => {
 			if (event.buttons > 0) gesture();
@@ -68,6 +83,7 @@ export class FollowBottom {
 			scroller.removeEventListener('pointermove', drag);
 			scroller.removeEventListener('keydown', key);
 			scroller.removeEventListener('scroll', scrolled);
+			this.#forgetGesture();
 			this.#scroller = null;
 		};
 	}
@@ -81,10 +97,21 @@ export class FollowBottom {
 
 	/** Goes to the end and follows it again. */
 	resume(): void {
-		this.#gestureAt = -Infinity;
+		this.#forgetGesture();
 		this.following = true;
 		this.#leftAt = null;
 		this.#stick();
+	}
+
+	#forgetGesture(): void {
+		if (this.#gestureFrame !== null) cancelAnimationFrame(this.#gestureFrame);
+		this.#gestureFrame = null;
+		this.#gestureAt = -Infinity;
+	}
+
+	get #isGesture(): boolean {
+		const isOpen = this.#touching || this.#gestureFrame !== null;
+		return isOpen || performance.now() - this.#gestureAt < GESTURE_MS;
 	}
 
 	/** Rows or the view changed their size: once they are drawn, still before the paint. */
@@ -109,7 +136,7 @@ export class FollowBottom {
 
 	#stick(): void {
 		const scroller = this.#scroller;
-		if (!scroller || !this.following || this.#touching) return;
+		if (!scroller || !this.following || this.#touching || this.#gestureFrame !== null) return;
 		scroller.scrollTop = scroller.scrollHeight;
 	}
 
@@ -120,7 +147,7 @@ export class FollowBottom {
 		if (rest <= NEAR && this.hasTail) {
 			this.following = true;
 			this.#leftAt = null;
-		} else if (this.#touching || performance.now() - this.#gestureAt < GESTURE_MS) {
+		} else if (this.#isGesture) {
 			this.leave();
 		} else {
 			this.#stick();

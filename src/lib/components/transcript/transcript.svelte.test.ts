@@ -182,6 +182,32 @@ describe('following the end', () => {
 	});
 });
 
+describe('on a slow machine', () => {
+	it.each([
+		['a key', () => new KeyboardEvent('keydown', { key: 'Home', bubbles: true })],
+		['the scroll bar', () => new PointerEvent('pointerdown', { bubbles: true })]
+	])('the end is left by %s, however late the scroll comes', async (_name, gesture) => {
+		const log = longLog(100);
+		transcript.reset(log.events, []);
+		await show();
+		await atEnd();
+		const scrolled = new Promise((resolve) =>
+			scroller().addEventListener('scroll', resolve, { once: true })
+		);
+		scroller().dispatchEvent(gesture());
+		scroller().scrollTop = 0;
+		// The page was held up in between, and what streams in grows the end meanwhile.
+		const now = performance.now.bind(performance);
+		const clock = vi.spyOn(performance, 'now').mockImplementation(() => now() + 60_000);
+		log.text('new', 'New. '.repeat(500));
+		transcript.append(log.events.slice(-1));
+		await scrolled;
+		clock.mockRestore();
+		await settled(() => scroller().scrollTop);
+		expect(scroller().scrollTop).toBeLessThan(2);
+	});
+});
+
 describe('older blocks', () => {
 	it('are asked for near the top, and come in without moving what is read', async () => {
 		const log = longLog(300);
