@@ -1,12 +1,12 @@
 /** Finding one's way in a long transcript, and forking from a turn: in a real browser, with the real agent. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, type Page } from '@playwright/test';
 import type { SessionEvent } from '@agent-manager/protocol/events.ts';
 import type { TestApp } from '../support/app.ts';
 import { useAppWithRepo } from '../support/app-with-repo.ts';
 import { axeFindings } from '../support/axe.ts';
-import { atRest, violations } from '../support/lifecycle.ts';
+import { atRest, ended, eventsAtRest, violations } from '../support/lifecycle.ts';
 import { storeLongSession } from '../support/long-session.ts';
 
 let app: TestApp;
@@ -88,26 +88,35 @@ const conversations = (id: string): string[] => {
 const turnEnds = (events: SessionEvent[]): SessionEvent[] =>
 	events.filter(({ type }) => type === 'runner.turn_ended');
 
-test('a fork goes on from its turn: commits, conversation, one for one key, over a killed manager', async ({
+test('a fork goes on from its turn: commits, files, conversation, one for one key, over a killed manager', async ({
 	page
 }) => {
 	const source = await app.startSession(
 		repoId,
-		'[[demo: write path=one.txt content=1]] [[demo: commit message="One"]]'
+		'[[demo: write path=one.txt content=1]] [[demo: commit message="One"]] [[demo: write path=loose.txt content=kept]]'
 	);
 	await app.sessionWhere(source.id, (now) => atRest(now) && now.turns === 1, 'the first turn');
+	await eventsAtRest(app, source.id);
 	await app.api('POST', `/api/sessions/${source.id}/messages`, {
-		message: '[[demo: write path=two.txt content=2]] [[demo: commit message="Two"]]'
+		message:
+			'[[demo: write path=loose.txt content=lost]] [[demo: write path=two.txt content=2]] [[demo: commit message="Two"]]'
 	});
 	await app.sessionWhere(source.id, (now) => atRest(now) && now.turns === 2, 'the second turn');
 
 	await page.goto(app.link);
 	await page.goto(`${app.origin}/sessions/${source.id}`);
-	const turn = page.locator('[data-block=turn]').first();
-	await turn.hover();
-	await turn.getByRole('button', { name: 'More of this' }).click();
-	await page.getByRole('menuitem', { name: 'Fork from here' }).click();
-	await page.getByLabel('What shall it do?').fill('[[demo: tools bash="ls; git log --oneline"]]');
+	const ask = async (): Promise<void> => {
+		const turn = page.locator('[data-block=turn]').first();
+		await turn.hover();
+		await turn.getByRole('button', { name: 'More of this' }).click();
+		await page.getByRole('menuitem', { name: 'Fork from here' }).click();
+	};
+	const prompt = '[[demo: tools bash="ls; cat loose.txt; git status --short; git log --oneline"]]';
+	await ask();
+	await page.getByLabel('What shall it do?').fill(prompt);
+	await page.reload();
+	await ask();
+	await expect(page.getByLabel('What shall it do?')).toHaveValue(prompt);
 	expect(await axeFindings(page, '[role=dialog]')).toEqual([]);
 	await page.getByRole('button', { name: 'Fork', exact: true }).click();
 	await page.waitForURL((url) => !url.pathname.endsWith(source.id));
@@ -120,6 +129,8 @@ test('a fork goes on from its turn: commits, conversation, one for one key, over
 	expect(output).toContain('one.txt');
 	expect(output).not.toContain('two.txt');
 	expect(output).toContain('One');
+	expect(output, 'the file of that turn, as uncommitted as it was').toContain('kept');
+	expect(output).toContain('?? loose.txt');
 	expect(forked.branchName).not.toBe(source.branchName);
 	expect(events.map(({ type }) => type)).not.toContain('conversation.lost');
 	expect(violations(events)).toEqual([]);
@@ -137,4 +148,18 @@ test('a fork goes on from its turn: commits, conversation, one for one key, over
 	const answers = [await app.api('POST', path, body, key), await app.api('POST', path, body, key)];
 	expect(answers[0]).toEqual(answers[1]);
 	expect(answers[0]?.status).toBe(201);
+
+	// Without the agent's record of it, both say that the context was lost: a fork, and the session itself.
+	await app.sessionWhere(answers[0]?.body.session.id as string, atRest, 'the second fork');
+	await app.api('POST', `/api/sessions/${source.id}/stop`);
+	await app.sessionWhere(source.id, ended, 'the stop');
+	const kept = join(app.workspace, 'sessions', source.id, 'claude', 'projects');
+	rmSync(kept, { recursive: true });
+	const late = await app.api('POST', path, { ...body, message: '[[demo: text text=anew]]' });
+	await app.api('POST', `/api/sessions/${source.id}/resume`);
+	for (const lost of [late.body.session.id as string, source.id]) {
+		await app.sessionWhere(lost, atRest, 'rest without a context');
+		await page.goto(`${app.origin}/sessions/${lost}`);
+		await expect(page.getByRole('log')).toContainText('Context was lost');
+	}
 });

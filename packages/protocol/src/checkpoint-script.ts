@@ -126,3 +126,43 @@ plain reset --quiet >&2 || exit 4
 changed=$(plain diff-tree -r --no-renames --name-only -z "$kept" "$target" | number)
 printf '%s %s %s\\n' "$kept" "$(plain rev-parse --verify --quiet HEAD)" "$changed"
 `;
+
+/** Once in a worktree: the files that it was given to begin with, and the commit that keeps them there. */
+const CARRIED_REF = 'refs/agent-manager/carried';
+
+/**
+ * Its arguments are the worktree, the commit of a checkpoint, and one that whoever gets it has already. Prints a
+ * pack of the checkpoint, and writes nothing.
+ */
+export const PACK_SCRIPT = `
+cd -- "$1" || exit 3
+git rev-parse --verify --quiet "$2^{commit}" >/dev/null || exit ${EXIT_CHECKPOINT_GONE}
+known=
+if git cat-file -e "$3^{commit}" 2>/dev/null; then known="^$3"; fi
+printf '%s\\n' "$2" \${known:+"$known"} |
+	git -c core.hooksPath=/dev/null -c pack.threads=1 pack-objects --revs --stdout --quiet --delta-base-offset
+`;
+
+/**
+ * Its arguments are another session's worktree, in which no agent was yet, and the checkpoint's commit; its input
+ * the pack. The files become those of the checkpoint, HEAD and index stay: what was not committed there is not
+ * committed here. Done once, it stays so. Prints the commit that keeps the files here, and how many are others
+ * than HEAD's.
+ */
+export const CARRY_SCRIPT = `${PREAMBLE}
+commit=$(plain rev-parse --verify --quiet "${CARRIED_REF}^{commit}") || commit=
+if [ -z "$commit" ]; then
+	plain index-pack --stdin >/dev/null || exit 4
+	target=$(plain rev-parse --verify --quiet "$2^{commit}") || exit 4
+	look
+	apart read-tree --reset -u "$target" >&2 || exit 4
+	rm -f "$dir/index.lock"
+	plain reset --quiet >&2 || exit 4
+	keep
+	printf 'update %s %s\\n' "${CHECKPOINT_REFS}/$commit" "$commit" "${CHECKPOINT_LAST}" "$commit" \\
+		"${CARRIED_REF}" "$commit" | plain update-ref --stdin || exit 4
+else
+	cat >/dev/null
+fi
+printf '%s %s\\n' "$commit" "$(plain diff-tree -r --no-renames --name-only -z HEAD "$commit" | number)"
+`;

@@ -4,6 +4,7 @@ import { seqSchema } from './ids.ts';
 import { jsonObjectSchema, timestampSchema } from './json.ts';
 import { commitIdSchema, gitActionRequestSchema } from './changes.ts';
 import { wireErrorSchema } from './errors.ts';
+import { carriedFilesSchema } from './rewind.ts';
 import {
 	driverKindSchema,
 	effortSchema,
@@ -75,7 +76,12 @@ export const managerEventSchemas = {
 		durationMs: z.number(),
 		error: wireErrorSchema
 	}),
-	'worktree.created': z.object({ baseCommit: z.string(), baseAgeSeconds: z.number().nullable() }),
+	'worktree.created': z.object({
+		baseCommit: z.string(),
+		baseAgeSeconds: z.number().nullable(),
+		/** Of a fork. */
+		carried: carriedFilesSchema.optional()
+	}),
 	/** The worktree was gone: a new checkout of the branch, from the last commit that had come in. */
 	'worktree.restored': z.object({ commit: z.string() }),
 	/**
@@ -226,7 +232,7 @@ export const runnerEventSchemas = {
 		/** True when the conversation of an earlier sandbox goes on. */
 		resumed: z.boolean(),
 		claudeCodeVersion: z.string().nullable(),
-		/** It was to go on from a message that no conversation has any more: it begins anew. */
+		/** What it was to go on from is in no conversation any more: it begins anew. */
 		contextLost: z.boolean().optional()
 	}),
 	/**

@@ -37,3 +37,14 @@ export const rewoundSchema = z.object({
 	filesChanged: z.int().nullable()
 });
 export type Rewound = z.infer<typeof rewoundSchema>;
+
+/** Files of another session's turn that a fork began with, beside its commits. */
+export const carriedFilesSchema = z.object({
+	/** The commit that keeps them in the fork's worktree; null: they could not be taken along. */
+	checkpoint: z.string().nullable(),
+	/** So many are others than those of the commit that it began at. */
+	filesChanged: z.int(),
+	/** Why they could not be. */
+	problem: z.string().nullable()
+});
+export type CarriedFiles = z.infer<typeof carriedFilesSchema>;

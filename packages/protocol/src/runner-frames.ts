@@ -31,6 +31,8 @@ export const agentOptionsSchema = z.object({
 	systemPromptAppend: z.string(),
 	/** Conversation to go on with, as the SDK names it. The first start creates it under this id. */
 	conversationId: z.uuid(),
+	/** The agent has answered under this id before: when it knows nothing of that any more, it has to be said. */
+	hasConversation: z.boolean().optional(),
 	/** The conversation begins as a copy of another session's, up to the newest of these messages that it has. */
 	fork: z
 		.object({ conversationId: z.uuid(), messageIds: z.array(z.string()) })

@@ -4,7 +4,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -140,13 +140,22 @@ const sdkOptions = (
 const chooseConversation = async (
 	env: RunnerEnvironment,
 	agent: AgentOptions
-): Promise<{ conversationId: string; resumed: boolean }> => {
+): Promise<{ conversationId: string; resumed: boolean; isGone: boolean }> => {
+	const folder = configFolder(env.sessionFolder);
 	const conversationId = currentConversation(env.sessionFolder, agent.conversationId);
-	const path = findConversation(configFolder(env.sessionFolder), conversationId);
-	if (path === null) return { conversationId, resumed: false };
-	if (await hasMessages(path)) return { conversationId, resumed: true };
+	const path = findConversation(folder, conversationId);
+	if (path === null) {
+		// Of a whole folder that was taken away, the manager says so. After `/clear` none may be begun yet.
+		const isKnown = conversationId === agent.conversationId && existsSync(folder);
+		return {
+			conversationId,
+			resumed: false,
+			isGone: isKnown && agent.hasConversation === true
+		};
+	}
+	if (await hasMessages(path)) return { conversationId, resumed: true, isGone: false };
 	await rename(path, `${path}.empty`);
-	return { conversationId, resumed: false };
+	return { conversationId, resumed: false, isGone: false };
 };
 
 const chooseFork = async (
@@ -166,9 +175,9 @@ export const startAgentProcess = async (
 	canUseTool: CanUseTool
 ): Promise<AgentProcess> => {
 	mkdirSync(join(env.sessionFolder, 'home'), { recursive: true, mode: 0o700 });
-	mkdirSync(configFolder(env.sessionFolder), { recursive: true, mode: 0o700 });
 	const conversation = await chooseConversation(env, agent);
-	const { conversationId, resumed } = conversation;
+	mkdirSync(configFolder(env.sessionFolder), { recursive: true, mode: 0o700 });
+	const { conversationId, resumed, isGone } = conversation;
 	const fork = resumed ? null : await chooseFork(env, agent);
 	const input = createInputQueue<SDKUserMessage>();
 	const tail = createLineTail();
@@ -201,7 +210,7 @@ export const startAgentProcess = async (
 		input,
 		conversationId,
 		resumed,
-		contextLost: !resumed && fork === null && agent.rewound !== null,
+		contextLost: isGone || (!resumed && fork === null && agent.rewound !== null),
 		exited,
 		stderr: tail.lines,
 		pause: () => child?.stdout?.pause(),

@@ -51,7 +51,8 @@ const copyConversation = (): void => {
 /** What the model was told when it was called. */
 const heard = (call: number): string => JSON.stringify(fork.model.calls[call]?.body.messages);
 
-describe('a fork', () => {
+// Real agents: each test starts some of them.
+describe('a fork', { timeout: 120_000 }, () => {
 	it('knows what was said up to its turn and nothing later, and goes on after its sandbox died', async () => {
 		await begin(await talk());
 		copyConversation();

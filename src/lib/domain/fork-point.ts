@@ -5,6 +5,8 @@ export interface ForkPoint {
 	seq: number;
 	/** Where the branch stood. */
 	commit: string;
+	/** Keeps the files as they were then, in the other session's worktree. Null: nothing does; rows of before say nothing. */
+	checkpoint?: string | null;
 	/** What the branch builds on. */
 	baseCommit: string;
 	/** The SDK's name for the conversation. */

@@ -44,6 +44,9 @@ const startWords: Record<ManagerEventPayload<'session.start_requested'>['reason'
 const minutes = (seconds: number): string =>
 	seconds >= 120 ? `${Math.round(seconds / 60)} minutes` : `${Math.round(seconds)} seconds`;
 
+const uncommitted = (files: number): string =>
+	files === 1 ? 'a changed file that is not committed' : `${files} changed files, not committed`;
+
 const addError = (
 	state: TranscriptState,
 	event: SessionEvent,
@@ -120,7 +123,20 @@ const folds: { [T in ManagerEventType]: Fold<T> | null } = {
 	'step.logged': null,
 	'step.finished': null,
 	'step.failed': null,
-	'worktree.created': null,
+	'worktree.created': (state, { carried }, event) => {
+		if (!carried) return;
+		const { problem, filesChanged } = carried;
+		if (problem === null) {
+			if (filesChanged > 0) addDivider(state, event, `With ${uncommitted(filesChanged)}`);
+			return;
+		}
+		addNotice(state, event, {
+			tone: 'warning',
+			title: 'Changes that were not committed did not come along',
+			detail: cleanText(problem),
+			hint: 'The fork begins with the commits of that turn.'
+		});
+	},
 	'worktree.restored': (state, { commit }, event) =>
 		addNotice(state, event, {
 			tone: 'warning',

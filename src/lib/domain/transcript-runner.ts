@@ -36,7 +36,7 @@ const folds: { [T in RunnerEventType]: Fold<T> | null } = {
 		addNotice(state, event, {
 			tone: 'warning',
 			title: 'Context was lost: the agent begins a new conversation',
-			hint: 'What the session was rewound to is not in the sandbox any more. It has the files, but does not know what was said before.'
+			hint: 'What it had written down of the one before is gone. It has the files, but does not know what was said.'
 		});
 	},
 	'runner.turn_started': (state, { commandId }, event) => {

@@ -30,13 +30,19 @@ export const readTurnEnd = async (
 	);
 	if (end === null) return null;
 	const seq = Number(end);
-	// Its commits came in after its end, before the next one began.
+	// Its commits came in and its files were kept after its end, before the next one began or they were put back.
 	const next = await firstValue<string>(
 		db,
 		sql`select seq as value ${here} and ${isBoundary} and type = 'runner.turn_started'
 			and seq > ${seq} order by seq limit 1`
 	);
-	const until = next === null ? sql`true` : sql`seq < ${next}`;
+	const begun = next === null ? sql`true` : sql`seq < ${next}`;
+	const rewind = await firstValue<string>(
+		db,
+		sql`select seq as value ${here} and type = 'git.requested' and seq > ${seq} and ${begun}
+			and payload->'request'->>'kind' in ('rewind', 'undo_rewind') order by seq limit 1`
+	);
+	const until = rewind === null ? begun : sql`seq < ${rewind}`;
 	const began = await firstValue<string>(
 		db,
 		sql`select payload->>'baseCommit' as value ${here} and type = 'worktree.created'
@@ -53,12 +59,18 @@ export const readTurnEnd = async (
 		sql`select payload->>'head' as value ${here} and type = 'commits.collected' and ${until}
 			order by seq desc limit 1`
 	);
+	const checkpoint = await firstValue<string>(
+		db,
+		sql`select payload->>'commit' as value ${here} and type = 'runner.checkpointed'
+			and seq > ${seq} and ${until} order by seq desc limit 1`
+	);
 	const messageIds = await readMessagesBefore(db, sessionId, seq, setAside, MESSAGES);
 	const baseCommit = updated ?? began;
 	return {
 		seq,
 		baseCommit,
 		commit: collected ?? baseCommit,
+		checkpoint,
 		messageIds
 	};
 };

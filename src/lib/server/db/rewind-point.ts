@@ -64,14 +64,15 @@ export const readRewindPoint = async (
 	);
 	const made =
 		end === null && began !== null && kept === null
-			? await firstRow<{ ts: string }>(
+			? await firstRow<{ ts: string; carried: string | null }>(
 					db,
-					sql`select ts ${here} and type = 'worktree.created' and seq < ${atSeq} limit 1`
+					sql`select ts, payload->'carried'->>'checkpoint' as carried ${here} and type = 'worktree.created' and seq < ${atSeq} limit 1`
 				)
 			: null;
 	const turns = counted?.turns ?? 0;
 	if (kept?.commit) return { turns, kept: { commit: kept.commit, at: new Date(kept.ts) } };
-	return { turns, kept: made && began ? { commit: began, at: new Date(made.ts) } : null };
+	const first = made?.carried ?? began;
+	return { turns, kept: made && first ? { commit: first, at: new Date(made.ts) } : null };
 };
 
 /** The last messages of the agent's conversation before that event, newest first. */

@@ -33,13 +33,20 @@ log.turnStarted('one');
 const said = log.text('m1', 'One.');
 const first = log.turnEnded('one');
 log.manager('commits.collected', { head: 'c1', commitCount: 1, fastForward: true });
+log.runner('runner.checkpointed', { commit: 'k1', leftOut: 0, durationMs: 1 });
 log.manager('session.settled');
 const begun = log.turnStarted('two');
 log.calls('m2', 'sub', 'Agent', { prompt: 'x' });
 log.text('m3', 'Within a sub-agent', 'sub');
 const answered = log.result('sub', 'done');
 const second = log.turnEnded('two');
+log.runner('runner.checkpointed', { commit: 'k2', leftOut: 0, durationMs: 1 });
+const rewind = { kind: 'rewind', atSeq: begun.seq, checkpoint: 'k1' };
+log.manager('git.requested', { commandId: 'r', request: rewind });
+log.manager('commits.collected', { head: 'base', commitCount: 0, fastForward: false });
+log.runner('runner.checkpointed', { commit: 'k1', leftOut: 0, durationMs: 1 });
 log.turnStarted('three');
+const third = log.turnEnded('three');
 
 beforeEach(async () => {
 	const { db } = database;
@@ -97,6 +104,7 @@ describe('a fork', () => {
 			sessionId: sourceId,
 			seq: first.seq,
 			commit: 'c1',
+			checkpoint: 'k1',
 			baseCommit: 'base',
 			conversationId: source?.conversationId,
 			messageIds: [said.payload.uuid]
@@ -113,6 +121,12 @@ describe('a fork', () => {
 		const [newest, , last] = row?.fork?.messageIds ?? [];
 		expect(newest).toBe(answered.payload.uuid);
 		expect(last).toBe(said.payload.uuid);
+	});
+
+	it('has the files as that turn left them, also when they were put back since, or not at all', async () => {
+		const rewound = await forkedRow(second.seq);
+		expect(rewound?.fork).toMatchObject({ commit: 'c1', checkpoint: 'k2' });
+		expect((await forkedRow(third.seq))?.fork).toMatchObject({ seq: third.seq, checkpoint: null });
 	});
 
 	it('is one, however often the same is asked for', async () => {

@@ -1,6 +1,6 @@
 /** Git as sessions need it: the git modules, told which repo and which sandbox. */
 import { join } from 'node:path';
-import type { Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import type { ErrorCode, WireError } from '@agent-manager/protocol/errors.ts';
 import type { SessionId } from '@agent-manager/protocol/ids.ts';
 import type { DriverKind } from '@agent-manager/protocol/session.ts';
@@ -41,6 +41,8 @@ export interface ResolvedBase {
 export interface WorktreeProgram {
 	worktreePath: string;
 	argv: readonly string[];
+	/** What it reads; without it, nothing. */
+	input?: Readable;
 	/** It may change the worktree. */
 	writable: boolean;
 	/** It is ended when it has said more. */
@@ -205,7 +207,7 @@ export class SessionGit {
 			baseCommit: state.baseCommit,
 			signal,
 			runInSandbox: (argv: readonly string[], stdout: Writable, stop: AbortSignal) =>
-				this.#runOnce(state.driver, spec, argv, stdout, stop)
+				this.#runOnce(state.driver, spec, argv, { stdout }, stop)
 		});
 		if (!collected.ok) return collected;
 		const { head, commitCount, fastForward } = collected.value;
@@ -227,7 +229,8 @@ export class SessionGit {
 			...(program.writable ? { writable: true } : {})
 		};
 		const stop = AbortSignal.any([signal, output.full]);
-		const ran = await this.#runOnce(state.driver, spec, program.argv, output.stream, stop);
+		const stdio = { stdin: program.input, stdout: output.stream };
+		const ran = await this.#runOnce(state.driver, spec, program.argv, stdio, stop);
 		if (output.full.aborted)
 			return ok({ exitCode: 0, output: output.text(), stderr: '', isCut: true });
 		if (!ran.ok) return ran;
@@ -235,7 +238,7 @@ export class SessionGit {
 		return ok({ exitCode, output: output.text(), stderr, isCut: false });
 	}
 
-	/** What a program says over another session's folder, in a throw-away sandbox that sees nothing else. */
+	/** What a program says over another session's folder or worktree, in a throw-away sandbox that sees nothing else. */
 	printFolder(
 		repo: RepoRow,
 		{ state }: SessionCell,
@@ -248,7 +251,7 @@ export class SessionGit {
 			worktreePath: folder,
 			mirrorObjectsPath: this.mirrorObjects(repo)
 		};
-		return this.#runOnce(state.driver, spec, argv, stdout, signal);
+		return this.#runOnce(state.driver, spec, argv, { stdout }, signal);
 	}
 
 	/** The branch of a fork begins at another session's commit; false when the mirror has lost that. */
@@ -303,7 +306,7 @@ export class SessionGit {
 		own: DriverKind | null,
 		spec: RunOnceSpec,
 		argv: readonly string[],
-		stdout: Writable,
+		stdio: { stdin?: Readable; stdout: Writable },
 		signal: AbortSignal
 	) {
 		const rank = ({ kind }: SandboxDriver): number => (kind === own ? 0 : 1);
@@ -312,7 +315,7 @@ export class SessionGit {
 			wireError('sandbox_unavailable', 'There is no sandbox to look into the worktree with.')
 		);
 		for (const driver of drivers) {
-			last = await driver.runOnce(spec, argv, { stdout }, signal);
+			last = await driver.runOnce(spec, argv, stdio, signal);
 			if (last.ok || !AWAY.has(last.error.code)) break;
 		}
 		return last;
@@ -366,7 +369,7 @@ export class SessionGit {
 		const collected = await collectCommits(git, {
 			...{ mirrorPath, worktreePath, branchName, baseCommit },
 			signal: AbortSignal.timeout(ORPHAN_MS),
-			runInSandbox: (argv, stdout, stop) => this.#runOnce(null, spec, argv, stdout, stop)
+			runInSandbox: (argv, stdout, stop) => this.#runOnce(null, spec, argv, { stdout }, stop)
 		});
 		if (!collected.ok) return collected;
 		return this.keepBranch(repo, sessionId, branchName);

@@ -13,6 +13,7 @@ import { isLive } from '#lib/domain/session-machine.ts';
 import type { RepoRow } from '#lib/server/db/repos.ts';
 import type { RunningSandbox, SandboxDriver } from '#lib/server/runner/sandbox/driver.ts';
 import { completeOwnership, prepareOwnership } from '#lib/server/runner/sandbox/sandbox-owner.ts';
+import { carryFiles } from './fork-files.ts';
 import { replaceFile } from './replace-file.ts';
 import type { SessionContext } from './session-context.ts';
 import { sessionPaths, type SessionPaths } from './session-paths.ts';
@@ -44,6 +45,7 @@ export const agentOptionsFor = (
 		effort: state.effort,
 		permissionMode: state.permissionMode,
 		conversationId: conversation?.id ?? row.conversationId,
+		hasConversation: conversation === null && state.usage.outputTokens > 0,
 		rewound: messageIds.length > 0 ? { messageIds } : null,
 		fork: row.fork && {
 			conversationId: row.fork.conversationId,
@@ -178,6 +180,9 @@ class SessionStart {
 		if (baseCommit !== null && !(await exists(this.#paths.worktree))) {
 			return this.#restoreWorktree(repo, baseCommit);
 		}
+		const { fork } = this.#cell.row;
+		// Until it is said that its worktree is whole, what another session has may be missing in it.
+		if (fork && baseCommit === null) return this.#forkFiles(repo, fork);
 		if (await exists(join(this.#paths.worktree, '.git'))) {
 			this.#steps.skip('mirror');
 			return this.#steps.run('worktree', async () => {
@@ -185,8 +190,6 @@ class SessionStart {
 				return owned.ok ? this.#sessionFolder(repo) : owned;
 			});
 		}
-		const { fork } = this.#cell.row;
-		if (fork) return this.#forkFiles(repo, fork);
 		const base = await this.#steps.run('mirror', async (say) => {
 			const resolved = await this.#context.git.resolveBase(repo, this.#cell.row, this.#signal);
 			if (resolved.ok) say(...describeBase(this.#cell.row.baseBranch, resolved.value));
@@ -206,7 +209,7 @@ class SessionStart {
 		return made;
 	}
 
-	/** What the other session was at the end of the turn: its conversation first, for a worktree counts as all done. */
+	/** What the other session was at the end of the turn: its conversation, its commits, and its files. */
 	async #forkFiles(repo: RepoRow, fork: ForkPoint): Promise<Result<void, WireError>> {
 		this.#steps.skip('mirror');
 		const { commit, baseCommit } = fork;
@@ -227,13 +230,16 @@ class SessionStart {
 				const forkProblem = copied.error.message;
 				this.#steps.record({ type: 'conversation.lost', payload: { forkProblem } });
 			}
-			return this.#makeFiles(repo, { baseCommit, tipCommit: commit });
+			const files = await this.#makeFiles(repo, { baseCommit, tipCommit: commit });
+			if (!files.ok) return files;
+			return carryFiles(this.#context, repo, this.#cell, fork, this.#signal);
 		});
-		if (made.ok) {
-			const payload = { baseCommit, baseAgeSeconds: null };
-			this.#steps.record({ type: 'worktree.created', payload });
-		}
-		return made;
+		if (!made.ok) return made;
+		this.#steps.record({
+			type: 'worktree.created',
+			payload: { baseCommit, baseAgeSeconds: null, carried: made.value }
+		});
+		return ok();
 	}
 
 	/** Somebody has taken the worktree away: what had come into the mirror is checked out again. */
