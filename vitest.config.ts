@@ -6,11 +6,16 @@ import { availableParallelism } from 'node:os';
 import { sveltekit } from '@sveltejs/kit/vite';
 import tailwindcss from '@tailwindcss/vite';
 import { playwright } from '@vitest/browser-playwright';
+import type { BrowserCommand } from 'vitest/node';
 import { defineConfig } from 'vitest/config';
 import { lightZod } from './adapter/light-zod-plugin.ts';
 import { chromiumPath } from './tests/support/chromium.ts';
 
 const executablePath = chromiumPath();
+
+/** A view that is larger than the window is drawn smaller, and so would be its pictures. */
+const resizeWindow: BrowserCommand<[width: number, height: number]> = ({ page }, width, height) =>
+	page.setViewportSize({ width, height });
 
 export default defineConfig({
 	test: {
@@ -52,6 +57,13 @@ export default defineConfig({
 						enabled: true,
 						headless: true,
 						screenshotFailures: false,
+						commands: { resizeWindow },
+						expect: {
+							toMatchScreenshot: {
+								resolveScreenshotPath: ({ root, arg, ext }) =>
+									`${root}/tests/fixtures/gallery/${arg}${ext}`
+							}
+						},
 						provider: playwright({ launchOptions: executablePath ? { executablePath } : {} }),
 						instances: [{ browser: 'chromium' }]
 					}

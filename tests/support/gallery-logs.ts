@@ -8,8 +8,9 @@ export interface GalleryLog {
 	events: SessionEvent[];
 }
 
-const PIXEL =
-	'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M/wHwAEBgIApD5fRAAAAABJRU5ErkJggg==';
+/** 40 by 30. */
+const PICTURE =
+	'iVBORw0KGgoAAAANSUhEUgAAACgAAAAeCAIAAADRv8uKAAAAK0lEQVR42u3NMQ0AAAgDsHnCE2oRhQw4mvRvqudExGKxWCwWi8VisVj8N15hNonLk5mDqQAAAABJRU5ErkJggg==';
 
 const written = (title: string, write: (log: LogWriter) => void): GalleryLog => {
 	const log = new LogWriter();
@@ -68,7 +69,7 @@ const tools = (log: LogWriter): void => {
 	called(log, 'WebSearch', { query: 'a parser' }, 'Links: []');
 	called(log, 'mcp__github__create_issue', { title: 'A bug', labels: ['bug'] }, '{"number":7}');
 	called(log, 'Read', { file_path: 'shot.png' }, [
-		{ type: 'image', source: { type: 'base64', media_type: 'image/png', data: PIXEL } }
+		{ type: 'image', source: { type: 'base64', media_type: 'image/png', data: PICTURE } }
 	]);
 	log.calls('m-run', 'still', 'Bash', { command: 'sleep 60' });
 };
@@ -96,6 +97,10 @@ const notices = (log: LogWriter): void => {
 	log.manager('egress.denied', { host: 'tracker.example', port: 443, reason: 'not on the list' });
 	log.manager('conversation.lost', { forkProblem: 'The other session’s folder is gone.' });
 	log.manager('conversation.lost', {});
+	log.manager('worktree.created', {
+		...{ baseCommit: 'b'.repeat(40), baseAgeSeconds: null },
+		carried: { checkpoint: null, filesChanged: 0, problem: 'The other session’s worktree is gone.' }
+	});
 	log.manager('commits.collected', { head: 'b'.repeat(40), commitCount: 3, fastForward: true });
 	log.manager('session.reported', { text: 'Both parts are **done**.' });
 	log.claude({ type: 'something_new', detail: { of: ['a', 'later', 'version'] } });
@@ -122,6 +127,9 @@ export const galleryLogs = (recorded: string): GalleryLog[] => [
 			...{ role: 'implementer', branchName: 'agent/x', baseBranch: 'main', goalPrompt: 'On' },
 			...{ model: null, permissionMode: 'full', forkedFrom: { sessionId: 'other', seq: 9 } }
 		});
+		const carried = { checkpoint: 'c'.repeat(40), filesChanged: 3, problem: null };
+		const made = { baseCommit: 'b'.repeat(40), baseAgeSeconds: null };
+		log.manager('worktree.created', { ...made, carried });
 		log.accepted('m', `Go on. ${'And take care of the long lines. '.repeat(60)}`);
 		log.turnStarted('m');
 		log.says('t', { type: 'thinking', thinking: 'What was it?', signature: 'x' });
