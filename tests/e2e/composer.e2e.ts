@@ -1,46 +1,29 @@
 /** What a person says while the agent works: queued, steered, interrupted; over a reload and a killed manager. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test, type Page } from '@playwright/test';
+import { expect, test } from '@playwright/test';
 import type { TestApp } from '../support/app.ts';
 import { useAppWithRepo } from '../support/app-with-repo.ts';
 import { axeFindings } from '../support/axe.ts';
 import { atRest } from '../support/lifecycle.ts';
+import {
+	fates,
+	killAndReload,
+	letGo,
+	messageBox as box,
+	openAtWork,
+	queueIn as queue
+} from '../support/session-at-work.ts';
 
 let app: TestApp;
 let repoId: string;
 useAppWithRepo((it) => ({ app, repoId } = it));
 
 const answers = (name: string): string => `[[demo: text text="${name}"]]`;
-const box = (page: Page) => page.getByLabel('Message to the agent');
-const queue = (page: Page) => page.getByTestId('queued-messages');
-
-/** A session whose first tool waits for a file, opened. */
-const openAtWork = async (page: Page): Promise<string> => {
-	const wait = 'until test -e go; do sleep 0.1; done';
-	const { id } = await app.startSession(
-		repoId,
-		`[[demo: tools bash="${wait}" bash="echo second"]]`
-	);
-	await page.goto(app.link);
-	await page.goto(`${app.origin}/sessions/${id}`);
-	await expect(page.getByRole('log')).toContainText('until test -e go');
-	return id;
-};
-const letGo = (id: string): void => writeFileSync(join(app.workspace, 'worktrees', id, 'go'), '');
-
-/** What became of the messages, in order. */
-const fates = async (id: string, said: Map<string, string>): Promise<string[]> =>
-	(await app.events(id)).flatMap(({ type, payload }) => {
-		const words = said.get(String(payload.commandId));
-		const counts = /^runner\.(turn_|message_)/.test(type);
-		return counts ? [`${type.slice('runner.'.length)} ${words ?? 'first'}`] : [];
-	});
-
 test('steered into the turn, queued for after it and moved, over a reload and a killed manager', async ({
 	page
 }) => {
-	const id = await openAtWork(page);
+	const id = await openAtWork(page, app, repoId);
 	const say = async (name: string, keys: string): Promise<void> => {
 		await box(page).fill(answers(name));
 		await page.keyboard.press(keys);
@@ -62,18 +45,10 @@ test('steered into the turn, queued for after it and moved, over a reload and a 
 	await expect(queue(page).getByRole('status')).toHaveText('Moved to place 1 of 2');
 	await app.kill();
 	await app.start();
-	const { queued } = await app.session(id);
-	const said = new Map(
-		(await app.events(id)).flatMap(({ type, payload }) => {
-			const words = /text="(\w+)"/.exec(String(payload.text))?.[1];
-			return type === 'message.accepted' && words ? [[String(payload.commandId), words]] : [];
-		})
-	);
-	expect(queued.map(({ commandId }) => said.get(commandId))).toEqual(['two', 'one', 'steered']);
-
-	letGo(id);
+	await expect(queue(page).getByRole('listitem')).toContainText(['two', 'one', 'steered']);
+	letGo(app, id);
 	await app.sessionWhere(id, (now) => atRest(now) && now.queued.length === 0, 'all said');
-	expect(await fates(id, said)).toEqual([
+	expect(await fates(app, id)).toEqual([
 		'turn_started first',
 		'message_steered steered',
 		'turn_ended first',
@@ -83,17 +58,28 @@ test('steered into the turn, queued for after it and moved, over a reload and a 
 	await expect(queue(page)).toHaveCount(0);
 });
 
-test('interrupted: the turn ends, and what was to steer it begins the next one and says so', async ({
+test('interrupted, over a killed manager and a reload: what was said before begins the next turns', async ({
 	page
 }) => {
-	const id = await openAtWork(page);
+	const id = await openAtWork(page, app, repoId);
+	await box(page).fill(answers('queued'));
+	await page.keyboard.press('Enter');
+	await expect(queue(page)).toContainText('queued');
 	await box(page).fill(answers('too late'));
 	await page.getByRole('button', { name: 'Steer' }).click();
 	await expect(queue(page)).toContainText('steers at the next step');
+	await killAndReload(page, app);
+	await expect(queue(page).getByRole('listitem')).toHaveCount(2);
 	await page.getByRole('button', { name: 'Interrupt' }).click();
 	await expect(page.getByRole('log')).toContainText('it began a new one');
-	const done = await app.sessionWhere(id, (now) => atRest(now) && now.queued.length === 0, 'rest');
-	expect(done.turns).toBe(2);
+	await page.reload();
+	await expect(page.getByRole('log')).toContainText('Interrupted');
+	await app.sessionWhere(id, (now) => atRest(now) && now.queued.length === 0, 'rest');
+	expect(await fates(app, id)).toEqual([
+		...['turn_started first', 'turn_ended first'],
+		...['turn_started too late', 'turn_ended too late', 'turn_started queued', 'turn_ended queued']
+	]);
+	await expect(queue(page)).toHaveCount(0);
 });
 
 /** A PNG of 40 by 30 pixels. */

@@ -3,6 +3,7 @@ import { expect, test, type Page } from '@playwright/test';
 import { TestApp } from '../support/app.ts';
 import { tempFolder, type TempFolder } from '../support/git-fixture.ts';
 import { atRest, makeRepo } from '../support/lifecycle.ts';
+import { killAndReload } from '../support/session-at-work.ts';
 
 let app: TestApp;
 let folder: TempFolder;
@@ -30,7 +31,7 @@ const asked = (page: Page, kind: string) =>
 	page.locator(`[data-testid=pending-request][data-kind=${kind}]`);
 const status = (page: Page) => page.getByTestId('session-status').first();
 
-test('a plan: sent back with words, over a reload in the middle, then approved and done', async ({
+test('a plan: sent back with words after a reload, changed over a killed manager, then approved and done', async ({
 	page
 }) => {
 	const id = await open(page, '[[demo: tool name=EnterPlanMode]]', 'full');
@@ -56,7 +57,7 @@ test('a plan: sent back with words, over a reload in the middle, then approved a
 	await asked(page, 'plan').getByRole('button', { name: 'Edit' }).click();
 	const plan = asked(page, 'plan').getByLabel('Plan', { exact: true });
 	await plan.fill(`${await plan.inputValue()}\n- Say what was left out.`);
-	await page.reload();
+	await killAndReload(page, app);
 	await expect(plan).toHaveValue(/Say what was left out/);
 	await asked(page, 'plan').getByLabel('After the plan').selectOption('Full autonomy');
 	await asked(page, 'plan').getByRole('button', { name: 'Approve as changed' }).click();
@@ -74,7 +75,7 @@ test('a plan: sent back with words, over a reload in the middle, then approved a
 	expect(decisions.map(({ payload }) => payload['decision'])).toEqual(['deny', 'allow']);
 });
 
-test('a question: answered with a choice after a reload, and the agent has the answer', async ({
+test('a question: answered after a reload and a killed manager, and the agent has the answer', async ({
 	page
 }) => {
 	const id = await open(
@@ -85,6 +86,7 @@ test('a question: answered with a choice after a reload, and the agent has the a
 	await asked(page, 'question').getByLabel('SQLite').check();
 	await page.reload();
 	await expect(asked(page, 'question')).toContainText('Which database?');
+	await killAndReload(page, app);
 	await asked(page, 'question').getByLabel('PostgreSQL').check();
 	await asked(page, 'question').getByRole('button', { name: 'Answer', exact: true }).click();
 	await expect(asked(page, 'question')).toHaveCount(0);
@@ -100,6 +102,8 @@ test('an approval: changed before it is given, asked twice where it deletes, and
 	const card = asked(page, 'approval');
 	await card.getByRole('button', { name: 'Edit' }).click();
 	await card.getByLabel('Command').fill('echo two > said.txt');
+	await killAndReload(page, app);
+	await expect(card.getByLabel('Command')).toHaveValue('echo two > said.txt');
 	await card.getByRole('button', { name: 'Allow as changed' }).click();
 
 	await expect(card).toContainText('rm -rf notes');
@@ -118,7 +122,11 @@ test('an approval: changed before it is given, asked twice where it deletes, and
 	hears = false;
 	await page.keyboard.press('y');
 	await expect(card).toContainText('deletes files for good');
+	await page.reload();
+	await expect(card).toContainText('rm -rf notes');
 	expect((await app.session(id)).pending).toHaveLength(1);
+	await page.keyboard.press('y');
+	await expect(card).toContainText('deletes files for good');
 	await page.keyboard.press('Enter');
 	const done = await app.sessionWhere(id, atRest, 'the end of the turn');
 	expect(done.pending).toEqual([]);
@@ -168,7 +176,7 @@ test('a finish asked for in mid-turn shows at once, and is kept when the turn en
 	await page.getByRole('menuitem', { name: /^Finish/ }).click();
 	await expect(status(page)).toContainText('finishing after this turn');
 	await expect(page.getByText('This session is finishing after this turn.')).toBeVisible();
-	await page.reload();
+	await killAndReload(page, app);
 	await expect(status(page)).toContainText('finishing after this turn');
 
 	await asked(page, 'approval').getByRole('button', { name: 'Allow' }).click();
