@@ -225,7 +225,7 @@ describe('collectCommits', () => {
 		expect(packs.length).toBeLessThan(30);
 		expect(gitIn(fixture.mirrorPath, 'fsck', '--strict')).toBe('');
 		expect(gitIn(fixture.worktreePath, 'fsck', '--strict')).toBe('');
-	}, 60_000);
+	}, 240_000);
 });
 
 describe('a hostile sandbox', () => {
