@@ -17,8 +17,6 @@ export class SessionView {
 	#turns = 1;
 	#session: Session | null = null;
 	#pushedAt: number;
-	/** When the newest turn was known to be over, before its commits are in; null while it runs. */
-	turnEndedAt: number | null = null;
 	#check: () => void = () => undefined;
 
 	constructor(browser: Browser, id: string, pushedAt: number) {
@@ -37,10 +35,6 @@ export class SessionView {
 	}
 
 	take(payload: Payload, seenAt: number): void {
-		if (payload.type === 'event') {
-			const { type } = payload.event as { type: string };
-			if (type === 'runner.turn_ended') this.turnEndedAt = seenAt;
-		}
 		if (payload.type === 'delta') {
 			const { kind, text } = payload.delta as { kind: string; text: string };
 			if (kind === 'text') this.#reader.take(text, seenAt);
@@ -77,7 +71,6 @@ export class SessionView {
 
 	/** Waits for nothing. */
 	say(message: string): void {
-		this.turnEndedAt = null;
 		this.#reader = new ChunkReader();
 		this.#turns += 1;
 		this.#pushedAt = nowMs();

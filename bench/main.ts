@@ -13,6 +13,7 @@ import { pageFigure } from './page-figure.ts';
 import { sessionFigure, startFigure } from './session-figure.ts';
 import { formatTable } from './table.ts';
 import { transcriptFigure } from './transcript-figure.ts';
+import { typingFigure } from './typing-figure.ts';
 import { viewersFigure } from './viewers-figure.ts';
 import { openWorkbench } from './workbench.ts';
 import { worktreeFigure } from './worktree-figure.ts';
@@ -29,6 +30,7 @@ const FIGURES: readonly Figure[] = [
 	worktreeFigure,
 	changesFigure,
 	transcriptFigure,
+	typingFigure,
 	memoryFigure
 ];
 /** Parts of others, and what takes minutes to get ready: measured only when they are named. */

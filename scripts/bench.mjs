@@ -2,8 +2,9 @@
  * `npm run bench`: measures the product against its limits and prints a table. A figure that misses its
  * goal says MISSED; the exit code is 0 unless something broke, because machines differ.
  *
- *   --only NAMES   session, answer, docker, crowd, durable, viewers, away, page, worktree, changes, memory; separated by
- *                  commas. Only when they are named: start, and compose, which builds the images of the stack first
+ *   --only NAMES   session, answer, docker, crowd, durable, viewers, away, page, worktree, changes, transcript, typing,
+ *                  memory; separated by commas. Only when they are named: start, and compose, which builds the images of
+ *                  the stack first
  *   --runs N       interleaved runs of each figure
  *   --json         rows as JSON instead of a table
  */
