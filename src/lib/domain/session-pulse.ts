@@ -16,4 +16,6 @@ export interface SessionPulse {
 	intake: number;
 	/** Drivers that could not list their sandboxes. */
 	unlisted: readonly DriverKind[];
+	/** Sessions whose commits could not be brought into their mirror again, in words. */
+	notMirrored: readonly string[];
 }

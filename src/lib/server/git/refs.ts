@@ -41,7 +41,7 @@ export const isAncestor = async (
 	return asked.ok ? ok(asked.value.exitCode === 0) : asked;
 };
 
-const listRefs = async (
+export const listRefs = async (
 	git: Git,
 	mirrorPath: string,
 	...namespaces: string[]

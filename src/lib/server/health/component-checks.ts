@@ -131,10 +131,15 @@ const lookAtModel = async ({ model, modelPulse, nowMs }: ComponentParts): Promis
 	return { ...fine(found), latencyMs: null, lookedAtMs: answeredAtMs ?? nowMs() };
 };
 
-const lookAtMirrors = async ({ listRepos }: ComponentParts): Promise<Look> => {
+const lookAtMirrors = async ({ listRepos, pulse }: ComponentParts): Promise<Look> => {
 	const repos = await listRepos();
+	const { notMirrored } = pulse();
 	const failing = repos.filter(({ error }) => error !== null);
 	const [first] = failing;
+	if (!first && notMirrored.length > 0) {
+		const found = `the commits of ${notMirrored.length} ${notMirrored.length === 1 ? 'session' : 'sessions'} are missing in the mirror: ${notMirrored[0]}`;
+		return poor(found, 'The worktree has them; they are brought in again as soon as that works.');
+	}
 	if (!first) return { ...fine(repos.length === 0 ? 'no repos yet' : `${repos.length} in order`) };
 	const found = `${failing.length} of ${repos.length}: ${first.owner}/${first.name}: ${first.error?.message}`;
 	return poor(found, first.error?.hint ?? 'Refresh the repo on its page.');

@@ -28,6 +28,8 @@ export interface RepoFetcherOptions {
 	remoteFor: (row: RepoRow) => Promise<Remote>;
 	/** The repo looks different now. Must not throw. */
 	onChange: (id: RepoId) => void;
+	/** Its mirror was made: the first one, or a new one. Must not throw. */
+	onMade: (id: RepoId) => void;
 }
 
 interface Job {
@@ -104,6 +106,7 @@ export class RepoFetcher {
 			? await this.#success(row, fetched.value)
 			: this.#failure(row, fetched.error);
 		await withRetry(() => updateRepo(this.#options.db, id, change), { signal });
+		if (fetched.ok && row.fetchedAt === null) this.#options.onMade(id);
 	}
 
 	#reporter(id: RepoId, job: Job): (progress: RepoProgress) => void {

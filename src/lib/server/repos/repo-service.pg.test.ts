@@ -1,5 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+	existsSync,
+	mkdirSync,
+	readdirSync,
+	renameSync,
+	rmSync,
+	symlinkSync,
+	writeFileSync
+} from 'node:fs';
 import { join } from 'node:path';
 import { sql } from 'drizzle-orm';
 import { pino } from 'pino';
@@ -79,7 +87,8 @@ const makeService = (resolve = () => Promise.resolve(['140.82.121.4'])): RepoSer
 			return Promise.resolve(ok());
 		},
 		onChange: (id) => changed.push(id),
-		onMirrorMade: (id) => Promise.resolve(void made.push(id)),
+		onMirrorMade: (id) => made.push(id),
+		lookMs: 50,
 		onRemoved: (id) => removed.push(id)
 	});
 	services.push(service);
@@ -96,6 +105,14 @@ const add = async (service: RepoService, url: string): Promise<Repo> => {
 	const { id } = must(await service.register(url));
 	await service.settled(id);
 	return must(await service.get(id));
+};
+
+/** A repository without a commit. */
+const makeEmpty = (): string => {
+	const path = join(folder.path, 'empty');
+	mkdirSync(path);
+	gitIn(path, 'init', '--quiet');
+	return path;
 };
 
 const mirrorOf = (repo: Repo): string => {
@@ -213,10 +230,7 @@ describe('registering', () => {
 			status: 'error',
 			error: { code: 'repo_auth_required' }
 		});
-		const empty = join(folder.path, 'empty');
-		mkdirSync(empty);
-		gitIn(empty, 'init', '--quiet');
-		expect(await add(service, empty)).toMatchObject({
+		expect(await add(service, makeEmpty())).toMatchObject({
 			status: 'error',
 			defaultBranch: null,
 			error: { code: 'repo_empty' }
@@ -394,5 +408,53 @@ describe('after a restart', () => {
 		await service.settled(repo.id);
 		expect(existsSync(mirrorOf(repo))).toBe(true);
 		expect(existsSync(leftover)).toBe(false);
+	});
+
+	it('a mirror that was being made again is made, and that is said', async () => {
+		const path = makeRepo(join(folder.path, 'app'));
+		server = await startGitHttpServer({ root: folder.path });
+		const first = makeService();
+		const { id } = await add(first, `${server.origin}/app`);
+		server.stalled = true;
+		rmSync(join(workspaceRoot, 'repos'), { recursive: true });
+		await first.recover();
+		await first.stop();
+		server.stalled = false;
+		made = [];
+		const second = makeService();
+		await second.recover();
+		await expect.poll(() => made, { timeout: 30_000 }).toEqual([id]);
+		expect(existsSync(path)).toBe(true);
+	});
+});
+
+describe('a mirror that is taken away while its remote is away', () => {
+	it('is made again as soon as that is back, and the repo says so meanwhile', async () => {
+		const service = makeService();
+		const path = makeRepo(join(folder.path, 'app'));
+		const repo = await add(service, path);
+		const now = async () => must(await service.get(repo.id));
+		await service.recover();
+		made = [];
+		renameSync(path, `${path}-away`);
+		rmSync(join(workspaceRoot, 'repos'), { recursive: true });
+		await expect
+			.poll(now, { timeout: 30_000 })
+			.toMatchObject({ status: 'error', error: { code: 'repo_missing_remote' } });
+		renameSync(`${path}-away`, path);
+		await expect.poll(now, { timeout: 30_000 }).toMatchObject({ status: 'ready', error: null });
+		expect(made).toEqual([repo.id]);
+	});
+
+	it('is not tried again where there never was one', async () => {
+		const service = makeService();
+		await service.recover();
+		const repo = await add(service, makeEmpty());
+		expect(repo).toMatchObject({ status: 'error', error: { code: 'repo_empty' } });
+		changed = [];
+		const other = await add(service, makeRepo(join(folder.path, 'other')));
+		rmSync(mirrorOf(other), { recursive: true });
+		await expect.poll(() => made.length, { timeout: 30_000 }).toBe(2);
+		expect(changed).not.toContain(repo.id);
 	});
 });

@@ -33,8 +33,9 @@ import { toRepo } from './repo-view.ts';
 /** A registration answers soon; a name server that is slower is asked again by the clone. */
 const HOST_CHECK_TIMEOUT_MS = 800;
 
-/** How often it is looked whether the mirrors are still there. */
 const LOOK_MS = 5_000;
+/** A lost mirror that could not be cloned again is tried after so many looks, doubled each time up to the maximum. */
+const RETRY_LOOKS_MAX = 60;
 
 export interface RepoServiceOptions {
 	db: Database;
@@ -50,9 +51,15 @@ export interface RepoServiceOptions {
 	onChange: (id: RepoId) => void;
 	onRemoved: (id: RepoId) => void;
 	onRulesChanged: (id: RepoId) => Promise<void>;
-	/** A mirror that was lost is there again. */
-	onMirrorMade: (id: RepoId) => Promise<void>;
+	/** A mirror was made: the repo's first one, or one in the place of one that was lost. Must not throw. */
+	onMirrorMade: (id: RepoId) => void;
+	/** How often it is looked whether the mirrors are still there. */
+	lookMs?: number;
 }
+
+/** It had a mirror, lost it, and could not clone another one. One that never had any is a person's to mend. */
+const hasLostMirror = ({ status, fetchedAt, defaultBranch }: RepoRow): boolean =>
+	status === 'error' && fetchedAt === null && defaultBranch !== null;
 
 const notFound = (): Result<never, WireError> =>
 	fail(wireError('repo_not_found', 'There is no repo with this id.'));
@@ -63,11 +70,19 @@ export class RepoService {
 	#timer: NodeJS.Timeout | null = null;
 	#looking: Promise<void> | null = null;
 	readonly #removing = new Set<RepoId>();
+	/** Clones of lost mirrors that failed: how often, and for how many looks they rest. */
+	readonly #failed = new Map<RepoId, { times: number; rest: number }>();
 
 	constructor(options: RepoServiceOptions) {
 		this.#options = options;
 		const mirrorPathOf = (row: RepoRow): string => this.mirrorPathOf(row);
-		this.#fetcher = new RepoFetcher({ ...options, mirrorPathOf });
+		this.#fetcher = new RepoFetcher({
+			...{ ...options, mirrorPathOf },
+			onMade: (id) => {
+				this.#failed.delete(id);
+				options.onMirrorMade(id);
+			}
+		});
 	}
 
 	mirrorPathOf(row: RepoRow): string {
@@ -209,7 +224,7 @@ export class RepoService {
 		}
 		this.#timer = setInterval(() => {
 			this.#looking ??= this.#lookForMirrors().finally(() => (this.#looking = null));
-		}, LOOK_MS);
+		}, this.#options.lookMs ?? LOOK_MS);
 	}
 
 	/** Mirrors that somebody has taken away are cloned again, and get back what worktrees have. */
@@ -217,12 +232,27 @@ export class RepoService {
 		const { db, logger } = this.#options;
 		try {
 			for (const row of await listRepos(db)) {
-				const isWhole = row.status !== 'ready' || (await mirrorExists(this.mirrorPathOf(row)));
-				if (!isWhole && !this.#fetcher.progress(row.id as RepoId)) await this.#cloneAgain(row);
+				if (this.isAtWork(row.id as RepoId)) continue;
+				if (row.status === 'cloning' || hasLostMirror(row)) await this.#tryAgain(row);
+				else if (row.status === 'ready' && !(await mirrorExists(this.mirrorPathOf(row)))) {
+					await this.#cloneAgain(row);
+				}
 			}
 		} catch (cause) {
 			logger.warn({ err: cause }, 'a look at the mirrors failed');
 		}
+	}
+
+	/** Its remote was away, perhaps, or the database: less and less often, until it is there. */
+	async #tryAgain({ id: repoId }: RepoRow): Promise<void> {
+		const id = repoId as RepoId;
+		const { times, rest } = this.#failed.get(id) ?? { times: 0, rest: 0 };
+		if (rest > 0) return void this.#failed.set(id, { times, rest: rest - 1 });
+		this.#failed.set(id, { times: times + 1, rest: Math.min(2 ** times, RETRY_LOOKS_MAX) });
+		await this.#options.git.locks.run(`remove ${id}`, async () => {
+			const row = await findRepo(this.#options.db, id);
+			if (row && (row.status === 'cloning' || hasLostMirror(row))) this.#fetcher.start(row);
+		});
 	}
 
 	/** Not while the repo is being removed: that takes the mirror away first. */
@@ -235,18 +265,7 @@ export class RepoService {
 			if (!lost) return;
 			logger.warn({ repoId: id }, 'the mirror of a repo is gone: cloning it again');
 			await this.#fetch(lost);
-			void this.#bringBack(id);
 		});
-	}
-
-	async #bringBack(id: RepoId): Promise<void> {
-		const { db, logger, onMirrorMade } = this.#options;
-		try {
-			await this.#fetcher.settled(id);
-			if ((await findRepo(db, id))?.status === 'ready') await onMirrorMade(id);
-		} catch (cause) {
-			logger.warn({ err: cause, repoId: id }, 'a mirror that was made anew lacks commits');
-		}
 	}
 
 	/** A clone, a refresh or a removal is at work for this repo. */

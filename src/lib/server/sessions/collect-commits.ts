@@ -35,13 +35,13 @@ export const collectCommits = async (
 	const { worktree } = sessionPaths(context.workspaceRoot, cell.id);
 	if (!existsSync(worktree)) return null;
 	const redirected = new AbortController();
-	runtime.collecting = redirected;
+	runtime.collecting.add(redirected);
 	const signal = AbortSignal.any([redirected.signal, AbortSignal.timeout(timeoutMs)]);
 	const collected = await untilAborted(
 		context.git.collect(repo, cell, worktree, signal),
 		signal,
 		() => fail(wireError('git_timeout', `The commits did not come in ${timeoutMs / 1_000} s.`))
-	).finally(() => (runtime.collecting = null));
+	).finally(() => runtime.collecting.delete(redirected));
 	if (redirected.signal.aborted) return null;
 	if (!collected.ok) {
 		if (runtime.collectProblem === collected.error.message) return collected.error;

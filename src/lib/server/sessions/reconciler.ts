@@ -101,7 +101,7 @@ export class Reconciler {
 	breakOff(sessionId: SessionId): void {
 		const runtime = this.#works.get(sessionId)?.runtime;
 		runtime?.starting?.abort();
-		runtime?.collecting?.abort();
+		for (const collecting of runtime?.collecting ?? []) collecting.abort();
 	}
 
 	/** Leaves every sandbox running and stops looking. */
@@ -109,7 +109,7 @@ export class Reconciler {
 		this.#stopped = true;
 		for (const { runtime, retry, finishTimer } of this.#works.values()) {
 			runtime.starting?.abort();
-			runtime.collecting?.abort();
+			for (const collecting of runtime.collecting) collecting.abort();
 			if (retry) clearTimeout(retry);
 			if (finishTimer) clearTimeout(finishTimer);
 		}

@@ -14,7 +14,7 @@ import type { Git } from '#lib/server/git/exec.ts';
 import { resolveBase } from '#lib/server/git/base-commit.ts';
 import { mirrorExists, readRef } from '#lib/server/git/mirror.ts';
 import { pushBranch } from '#lib/server/git/push.ts';
-import { branchExists, pinBase, saveRefs } from '#lib/server/git/refs.ts';
+import { branchExists, listRefs, pinBase, saveRefs } from '#lib/server/git/refs.ts';
 import type { Remote } from '#lib/server/git/remote.ts';
 import { restoreSessionRef } from '#lib/server/git/session-refs.ts';
 import { createWorktree, removeWorktree, type GitIdentity } from '#lib/server/git/worktree.ts';
@@ -99,6 +99,14 @@ export class SessionGit {
 	async hasSessionBranch(repo: RepoRow, branchName: string): Promise<boolean> {
 		const found = await readRef(this.#options.git, this.mirror(repo), `refs/heads/${branchName}`);
 		return found.ok && found.value !== null;
+	}
+
+	/** The names of all refs that sessions have in the mirror; null when there is no mirror. */
+	async sessionRefs(repo: RepoRow): Promise<Result<ReadonlySet<string> | null, WireError>> {
+		const mirrorPath = this.mirror(repo);
+		if (!(await mirrorExists(mirrorPath))) return ok(null);
+		const listed = await listRefs(this.#options.git, mirrorPath, 'refs/heads', 'refs/base');
+		return listed.ok ? ok(new Set(listed.value.map(({ ref }) => ref))) : listed;
 	}
 
 	/** `timeoutMs`: how long upstream may take; what it does not answer in time is told by the age. */

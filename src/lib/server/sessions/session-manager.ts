@@ -10,20 +10,20 @@ import type { PartialMessage } from '@agent-manager/protocol/delta.ts';
 import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import { RUNNER_CLOSE, type AgentOptions } from '@agent-manager/protocol/runner-frames.ts';
 import type { DriverKind } from '@agent-manager/protocol/session.ts';
-import { decide } from '#lib/domain/session-decisions.ts';
 import { isLive } from '#lib/domain/session-machine.ts';
 import { dueMessage } from '#lib/domain/message-queue.ts';
 import { objectAt, textAt } from '#lib/domain/loose-json.ts';
 import { areMarks } from '#lib/domain/session-marks.ts';
 import type { SessionState } from '#lib/domain/session-state.ts';
 import type { SessionPulse } from '#lib/domain/session-pulse.ts';
-import { listSessions, listUnfinishedSessions } from '#lib/server/db/sessions.ts';
+import { listUnfinishedSessions } from '#lib/server/db/sessions.ts';
 import type { ListedSandbox, SandboxDriver } from '#lib/server/runner/sandbox/driver.ts';
 import { ANSWER_LOOK_MS, LOST_MS, type AnswerWatch } from './answer-watch.ts';
 import { COLLECT_MS, collectCommits } from './collect-commits.ts';
 import { GitActions } from './git-actions.ts';
 import type { IdleWatch } from './idle-watch.ts';
 import { MessageHandover } from './message-handover.ts';
+import { MirrorKeeper } from './mirror-keeper.ts';
 import { RuleAnswers } from './rule-answers.ts';
 import type { Reconciler } from './reconciler.ts';
 import { RunnerConnection } from './runner-connection.ts';
@@ -50,6 +50,8 @@ const madeRepoRules = ({ source, type, payload }: SessionEvent): boolean =>
 	textAt(objectAt(payload, 'remember'), 'scope') === 'repo';
 
 const TIMER_MS = 5_000;
+/** Mirrors lose what they have by somebody's hand only. */
+const MIRRORS_MS = 60_000;
 /** Sessions whose records are written at the same time: more make each wait longer, and none come sooner. */
 const INGEST_CONCURRENCY = 4;
 const INGEST_BACKOFF_MAX_MS = 2_000;
@@ -65,12 +67,14 @@ export class SessionManager {
 	readonly #handover: MessageHandover;
 	readonly #gitActions: GitActions;
 	readonly #ruleAnswers: RuleAnswers;
+	readonly #mirrors: MirrorKeeper;
 	readonly #onCounts: (repoId: RepoId) => void;
 	/** Drivers whose last listing failed: nothing is concluded about their sandboxes. */
 	readonly #unlisted = new Set<DriverKind>();
 	readonly #inTurn = pLimit(INGEST_CONCURRENCY);
 	#timer: NodeJS.Timeout | null = null;
 	#answerTimer: NodeJS.Timeout | null = null;
+	#mirrorTimer: NodeJS.Timeout | null = null;
 	#looking: Promise<void> | null = null;
 	#lastLook: Pick<SessionPulse, 'lookedAtMs' | 'lookMs' | 'problem'> = {
 		...{ lookedAtMs: null, lookMs: null, problem: null }
@@ -97,9 +101,11 @@ export class SessionManager {
 			onFailure: (sessionId, cause) =>
 				logger.warn({ err: cause, sessionId }, 'rules were not looked at')
 		});
+		const collect = (cell: SessionCell): Promise<WireError | null> =>
+			collectCommits(context, cell, reconciler.runtime(cell.id), COLLECT_MS);
+		this.#mirrors = new MirrorKeeper({ context, collect });
 		this.#gitActions = new GitActions({
-			context,
-			collect: (cell) => collectCommits(context, cell, reconciler.runtime(cell.id), COLLECT_MS),
+			...{ context, collect },
 			isAtRest: (cell) => !reconciler.isAtWork(cell.id) && !this.#isUnlisted(cell)
 		});
 		reconciler.setUnknown((cell) => this.#isUnlisted(cell));
@@ -122,18 +128,21 @@ export class SessionManager {
 		}, TIMER_MS);
 		// Apart from the other looks: an engine that hangs must not hide a runner that does.
 		this.#answerTimer = setInterval(() => void this.#lookForAnswers(), ANSWER_LOOK_MS);
+		this.#mirrorTimer = setInterval(() => void this.#lookAtMirrors(), MIRRORS_MS);
+		void this.#lookAtMirrors();
 	}
 
 	/** Lets go: sandboxes go on, runners reconnect to whoever comes. */
 	async stop(): Promise<void> {
 		if (this.#timer) clearInterval(this.#timer);
 		if (this.#answerTimer) clearInterval(this.#answerTimer);
+		if (this.#mirrorTimer) clearInterval(this.#mirrorTimer);
 		await this.#looking;
 		for (const { connection } of this.#reconciler.runtimes()) {
 			connection?.close(RUNNER_CLOSE.goingAway, 'the app is going away');
 		}
 		await Promise.all([this.#handover.idle(), this.#ruleAnswers.idle(), this.#gitActions.stop()]);
-		await this.#reconciler.stop();
+		await Promise.all([this.#mirrors.stop(), this.#reconciler.stop()]);
 	}
 
 	/** A sandbox of it may run without our knowing. */
@@ -151,7 +160,8 @@ export class SessionManager {
 			sandboxes: sandboxes.length,
 			runners: sandboxes.filter(({ connection }) => connection !== null).length,
 			intake: runtimes.reduce((sum, { connection }) => sum + (connection?.waiting ?? 0), 0),
-			unlisted: [...this.#unlisted]
+			unlisted: [...this.#unlisted],
+			notMirrored: this.#mirrors.problems
 		};
 	}
 
@@ -335,27 +345,15 @@ export class SessionManager {
 		if (!opened.ok) logger.warn({ error: opened.error, sessionId }, 'a door was not opened');
 	}
 
-	/**
-	 * A repo's mirror was made anew. What its sessions' worktrees still have comes in again; idle sandboxes,
-	 * which hold on to the old one, are put to sleep, so that the next message finds the new one.
-	 */
-	async mirrorMade(repoId: RepoId): Promise<void> {
-		const repo = await this.#context.findRepo(repoId);
-		const rows = await listSessions(this.#context.db, { repoId });
-		for (const cell of repo ? rows.map(toCell) : []) {
-			if (!repo || cell.state.baseCommit === null) continue;
-			const { git, log, logger } = this.#context;
-			const kept = await git.restoreBase(repo, cell);
-			if (!kept.ok || !kept.value) {
-				logger.warn({ kept, sessionId: cell.id }, 'a base is not upstream any more');
-			}
-			const runtime = this.#reconciler.runtime(cell.id);
-			await collectCommits(this.#context, cell, runtime, COLLECT_MS);
-			await log.record(cell.id, (state) => {
-				const decision = decide(state, { type: 'sleep', afterSeconds: 0 });
-				return decision.ok ? decision.value.events : [];
-			});
-		}
+	/** A repo's mirror was made anew. */
+	mirrorMade(repoId: RepoId): void {
+		this.#mirrors.made(repoId);
+	}
+
+	async #lookAtMirrors(): Promise<void> {
+		await this.#mirrors.lookAll().catch((cause: unknown) => {
+			this.#context.logger.warn({ err: cause }, 'a look at the mirrors failed');
+		});
 	}
 
 	/** One session's trouble is not the others'. */
@@ -371,6 +369,7 @@ export class SessionManager {
 			if (isUp && sandbox.epoch === cell.state.epoch && isLive(cell.state.status)) {
 				await this.#keepDoor(cell.id, sandbox.epoch);
 			}
+			await this.#mirrors.putToSleep(cell);
 			await this.#idleWatch.look(cell, runtime);
 		} catch (cause) {
 			this.#context.logger.warn({ err: cause, sessionId: cell.id }, 'a look at a session failed');

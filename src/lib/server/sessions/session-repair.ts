@@ -10,9 +10,11 @@ import { readOrphanedWorktree } from '#lib/server/git/orphaned-worktree.ts';
 import { mirrorExists } from '#lib/server/git/mirror.ts';
 import { prepareOwnership } from '#lib/server/runner/sandbox/sandbox-owner.ts';
 import { COLLECT_MS, collectCommits } from './collect-commits.ts';
+import { bringBranchBack } from './mirror-keeper.ts';
 import type { SessionContext } from './session-context.ts';
 import { sessionPaths } from './session-paths.ts';
 import type { SessionRuntime } from './session-runtime.ts';
+import type { SessionCell } from './session-view.ts';
 
 type Repaired = Promise<Result<void, WireError>>;
 
@@ -63,13 +65,10 @@ export const createSessionRepair = (
 		const found = await atRest(sessionId);
 		if (!found.ok) return found;
 		const { cell, repo } = found.value;
-		const kept = await git.restoreBranch(repo, cell);
-		if (!kept.ok || kept.value) return kept.ok ? ok() : kept;
-		const problem = await collectCommits(context, cell, runtimeOf(sessionId), COLLECT_MS);
-		if (problem) return fail(problem);
-		const tip = await git.branchTip(repo, cell);
-		if (!tip.ok || tip.value !== null) return tip.ok ? ok() : tip;
-		return fail(wireError('git_failed', 'The worktree does not have these commits either.'));
+		const collect = (of: SessionCell): Promise<WireError | null> =>
+			collectCommits(context, of, runtimeOf(sessionId), COLLECT_MS);
+		const problem = await bringBranchBack(context, repo, cell, collect);
+		return problem ? fail(problem) : ok();
 	};
 
 	const restoreBase = async (sessionId: SessionId): Repaired => {

@@ -21,8 +21,8 @@ export class SessionRuntime {
 	connection: RunnerConnection | null = null;
 	/** Set while a start is on its way: aborting it ends the start. */
 	starting: AbortController | null = null;
-	/** Set while commits are being collected: aborting it ends that. */
-	collecting: AbortController | null = null;
+	/** While commits are being collected: aborting these ends that. */
+	readonly collecting = new Set<AbortController>();
 	/** What the last collecting failed with: said once, however often it is tried again. */
 	collectProblem: string | null = null;
 	/** Whether its runner answers. */
