@@ -207,7 +207,7 @@ it('starts sessions in its name, up to its caps, also all at once', async () => 
 	expect(answers.filter(({ code }) => code === 'orchestrator_limit')).toHaveLength(3);
 	const id = started[0].session_id as SessionId;
 	expect(await service.get(id)).toMatchObject({ value: { startedBy: own, role: 'implementer' } });
-	const page = await service.events(id, { after: 0, limit: 10 });
+	const page = await service.transcripts.events(id, { after: 0, limit: 10 });
 	expect(page.ok && page.value.events[1]?.payload).toMatchObject({
 		from: 'orchestrator',
 		fromSession: own
@@ -400,7 +400,7 @@ it('is told what a session has done by the manager, and what it claims as its ow
 });
 
 const messagesOf = async (id: SessionId) => {
-	const page = await service.events(id, { after: 0, limit: 1000 });
+	const page = await service.transcripts.events(id, { after: 0, limit: 1000 });
 	return page.ok ? page.value.events.filter(({ type }) => type === 'message.accepted') : [];
 };
 

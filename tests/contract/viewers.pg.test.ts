@@ -203,7 +203,7 @@ describe('subscribe.session', () => {
 		});
 		const record = { n: 301, ts: '2026-01-02T03:04:05.000Z', source: 'claude' as const };
 		await elsewhere.ingest(sessionId, 1, [{ ...record, type: 'claude.user', payload: {} }]);
-		const page = await sessions.events(sessionId, { after: 290, limit: 100 });
+		const page = await sessions.transcripts.events(sessionId, { after: 290, limit: 100 });
 		expect(page).toMatchObject({ value: { head: 300, hasMore: false } });
 		expect(page.ok && page.value.events.map(({ seq }) => seq)).toEqual(range(291, 300));
 		const viewer = new Viewer();

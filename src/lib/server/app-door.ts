@@ -19,6 +19,7 @@ import type { Observer } from './app-health.ts';
 import type { AppOrchestrator } from './app-orchestrator.ts';
 import type { AttachmentService } from './sessions/attachment-service.ts';
 import type { AppSessions } from './app-sessions.ts';
+import { modelAnswered, modelRefused } from './sessions/model-limit.ts';
 
 export interface AppDoorOptions {
 	config: Config;
@@ -98,11 +99,11 @@ export const createAppDoor = (options: AppDoorOptions): AppDoor => {
 		onUsage: (sessionId, usage) => {
 			observer.modelCall(usage);
 			void tellFailure(insertModelCall(db, { sessionId, ...usage }));
-			void tellFailure(sessions().manager.modelAnswered(sessionId as SessionId));
+			void tellFailure(modelAnswered(sessions().log, sessionId as SessionId));
 		},
 		onFailure: (sessionId, error) => {
 			observer.modelFailed(error);
-			void tellFailure(sessions().manager.modelRefused(sessionId as SessionId, error));
+			void tellFailure(modelRefused(sessions().log, sessionId as SessionId, error));
 		},
 		onRateLimit: (sessionId, limit) =>
 			logger.info({ sessionId, limit }, 'the model asked for patience')

@@ -1,38 +1,30 @@
 /**
- * Ties the parts of sessions together: what follows from a commit, runners that connect, the look at
- * boot and the timer. Decisions are elsewhere; here is only who is told.
+ * Ties the parts of sessions together, and looks at all of them: at boot and on a timer. Decisions are
+ * elsewhere; here is only who is told.
  */
-import pLimit from 'p-limit';
 import type { WebSocket } from 'ws';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
-import type { SessionEvent } from '@agent-manager/protocol/events.ts';
 import type { PartialMessage } from '@agent-manager/protocol/delta.ts';
 import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
-import { RUNNER_CLOSE, type AgentOptions } from '@agent-manager/protocol/runner-frames.ts';
-import type { DriverKind } from '@agent-manager/protocol/session.ts';
+import { RUNNER_CLOSE } from '@agent-manager/protocol/runner-frames.ts';
 import { isLive } from '#lib/domain/session-machine.ts';
-import { dueMessage } from '#lib/domain/message-queue.ts';
-import { objectAt, textAt } from '#lib/domain/loose-json.ts';
-import { areMarks } from '#lib/domain/session-marks.ts';
-import type { SessionState } from '#lib/domain/session-state.ts';
 import type { SessionPulse } from '#lib/domain/session-pulse.ts';
+import { databaseErrorMessage } from '#lib/server/db/connection-errors.ts';
 import { listUnfinishedSessions } from '#lib/server/db/sessions.ts';
-import type { ListedSandbox, SandboxDriver } from '#lib/server/runner/sandbox/driver.ts';
-import { ANSWER_LOOK_MS, LOST_MS, type AnswerWatch } from './answer-watch.ts';
+import { ANSWER_LOOK_MS, type AnswerWatch } from './answer-watch.ts';
 import { COLLECT_MS, collectCommits } from './collect-commits.ts';
+import { CommitFollowUp } from './commit-follow-up.ts';
 import { GitActions } from './git-actions.ts';
 import type { IdleWatch } from './idle-watch.ts';
 import { MessageHandover } from './message-handover.ts';
 import { MirrorKeeper } from './mirror-keeper.ts';
 import { RuleAnswers } from './rule-answers.ts';
 import type { Reconciler } from './reconciler.ts';
-import { RunnerConnection } from './runner-connection.ts';
+import { RunnerReception } from './runner-reception.ts';
+import { SandboxAdoption } from './sandbox-adoption.ts';
 import type { SessionContext } from './session-context.ts';
 import type { CommitNotice } from './session-log.ts';
-import { sessionPaths } from './session-paths.ts';
 import type { SessionRuntime } from './session-runtime.ts';
-import { agentOptionsFor } from './session-start.ts';
-import { sessionToken } from './session-tokens.ts';
 import { toCell, type SessionCell } from './session-view.ts';
 
 export interface SessionManagerOptions {
@@ -44,20 +36,9 @@ export interface SessionManagerOptions {
 	onCounts: (repoId: RepoId) => void;
 }
 
-const madeRepoRules = ({ source, type, payload }: SessionEvent): boolean =>
-	source === 'manager' &&
-	type === 'request.decided' &&
-	textAt(objectAt(payload, 'remember'), 'scope') === 'repo';
-
 const TIMER_MS = 5_000;
 /** Mirrors lose what they have by somebody's hand only. */
 const MIRRORS_MS = 60_000;
-/** Sessions whose records are written at the same time: more make each wait longer, and none come sooner. */
-const INGEST_CONCURRENCY = 4;
-const INGEST_BACKOFF_MAX_MS = 2_000;
-
-const backOff = (attempt: number): Promise<void> =>
-	new Promise((resolve) => setTimeout(resolve, Math.min(50 * 2 ** attempt, INGEST_BACKOFF_MAX_MS)));
 
 export class SessionManager {
 	readonly #context: SessionContext;
@@ -69,9 +50,9 @@ export class SessionManager {
 	readonly #ruleAnswers: RuleAnswers;
 	readonly #mirrors: MirrorKeeper;
 	readonly #onCounts: (repoId: RepoId) => void;
-	/** Drivers whose last listing failed: nothing is concluded about their sandboxes. */
-	readonly #unlisted = new Set<DriverKind>();
-	readonly #inTurn = pLimit(INGEST_CONCURRENCY);
+	readonly #sandboxes: SandboxAdoption;
+	readonly #reception: RunnerReception;
+	readonly #followUp: CommitFollowUp;
 	#timer: NodeJS.Timeout | null = null;
 	#answerTimer: NodeJS.Timeout | null = null;
 	#mirrorTimer: NodeJS.Timeout | null = null;
@@ -88,6 +69,7 @@ export class SessionManager {
 		this.#answerWatch = answerWatch;
 		this.#onCounts = onCounts;
 		const { db, log, newId, logger } = context;
+		this.#sandboxes = new SandboxAdoption(context, reconciler);
 		this.#handover = new MessageHandover({
 			db,
 			log,
@@ -106,15 +88,24 @@ export class SessionManager {
 		this.#mirrors = new MirrorKeeper({ context, collect });
 		this.#gitActions = new GitActions({
 			...{ context, collect },
-			isAtRest: (cell) => !reconciler.isAtWork(cell.id) && !this.#isUnlisted(cell)
+			isAtRest: (cell) => !reconciler.isAtWork(cell.id) && !this.#sandboxes.isUnlisted(cell)
 		});
-		reconciler.setUnknown((cell) => this.#isUnlisted(cell));
+		this.#followUp = new CommitFollowUp({
+			...{ context, reconciler, onCounts },
+			...{ handover: this.#handover, ruleAnswers: this.#ruleAnswers, gitActions: this.#gitActions }
+		});
+		this.#reception = new RunnerReception({
+			...{ context, reconciler },
+			onHeard: (runtime) => answerWatch.heard(runtime),
+			onLost: (runtime) => void this.#lookForAnswer(runtime, 'lost')
+		});
+		reconciler.setUnknown((cell) => this.#sandboxes.isUnlisted(cell));
 		reconciler.onRest = (cell) => this.#gitActions.look(cell);
 	}
 
 	/** Finds what runs, takes it over, and wakes every session that is not as it shall be. */
 	async boot(): Promise<void> {
-		await this.#lookAtSandboxes();
+		await this.#sandboxes.look();
 		const unfinished = await this.#unfinished();
 		this.#context.runQueue.seeAll(unfinished);
 		for (const cell of unfinished) {
@@ -145,11 +136,6 @@ export class SessionManager {
 		await Promise.all([this.#mirrors.stop(), this.#reconciler.stop()]);
 	}
 
-	/** A sandbox of it may run without our knowing. */
-	#isUnlisted({ state }: SessionCell): boolean {
-		return state.driver !== null && this.#unlisted.has(state.driver);
-	}
-
 	/** How it goes, for the health page. */
 	pulse(): SessionPulse {
 		const runtimes = this.#reconciler.runtimes();
@@ -160,7 +146,7 @@ export class SessionManager {
 			sandboxes: sandboxes.length,
 			runners: sandboxes.filter(({ connection }) => connection !== null).length,
 			intake: runtimes.reduce((sum, { connection }) => sum + (connection?.waiting ?? 0), 0),
-			unlisted: [...this.#unlisted],
+			unlisted: this.#sandboxes.unlisted,
 			notMirrored: this.#mirrors.problems
 		};
 	}
@@ -177,125 +163,18 @@ export class SessionManager {
 		this.#reconciler.wake(cell.id);
 	}
 
-	onCommit({ cell, before, events, runnerCommands }: CommitNotice): void {
-		const { state } = cell;
-		if (state.archivedAt !== before.archivedAt) this.#onCounts(cell.repoId);
-		this.#context.runQueue.see(cell.id, state);
-		if (dueMessage(state)) this.#handover.look(cell.id);
-		this.#lookAtRules(cell, before, events);
-		this.#gitActions.look(cell);
-		if (areMarks(events)) return;
-		const runtime = this.#reconciler.runtime(cell.id);
-		runtime.lastActivityMs = this.#context.nowMs();
-		runtime.partials.settle(events);
-		runtime.connection?.deliver(runnerCommands);
-		const agentIsStarting = before.steps.some(
-			({ name, status }) => name === 'agent' && status === 'running'
-		);
-		// With a message on its way the agent's own first word is the sign, without one the runner's.
-		const sign = events.find(
-			({ source, type }) =>
-				source === 'claude' || (type === 'runner.started' && state.queued.length === 0)
-		);
-		if (agentIsStarting && sign) this.#agentStarted(cell, sign.ts);
-		if (state.status !== before.status) this.#onCounts(cell.repoId);
-		const redirected = state.desired !== before.desired || state.epoch !== before.epoch;
-		if (redirected) this.#reconciler.breakOff(cell.id);
-		const turned = state.settling !== before.settling || state.openTurn !== before.openTurn;
-		if (redirected || turned || state.ending !== before.ending) this.#reconciler.wake(cell.id);
+	onCommit(notice: CommitNotice): void {
+		this.#followUp.follow(notice);
 	}
 
 	/** The rules of a repo have changed. */
-	async rulesChanged(repoId: RepoId): Promise<void> {
-		this.#onCounts(repoId);
-		await this.#ruleAnswers.lookAll(repoId);
-	}
-
-	#lookAtRules(
-		{ id, repoId, state }: SessionCell,
-		before: SessionState,
-		events: CommitNotice['events']
-	): void {
-		if (state.pending !== before.pending || state.rules !== before.rules)
-			this.#ruleAnswers.look(id);
-		if (!events.some(madeRepoRules)) return;
-		void this.rulesChanged(repoId).catch((cause: unknown) => {
-			this.#context.logger.warn({ err: cause, repoId }, 'rules were not looked at');
-		});
+	rulesChanged(repoId: RepoId): Promise<void> {
+		return this.#followUp.rulesChanged(repoId);
 	}
 
 	/** A runner at the door; its token has been checked. */
-	acceptRunner(ws: WebSocket, { sessionId, epoch }: { sessionId: SessionId; epoch: number }): void {
-		const runtime = this.#reconciler.runtime(sessionId);
-		const { connection: older } = runtime;
-		if (older && older.epoch > epoch) {
-			return ws.close(RUNNER_CLOSE.fenced, 'a newer runner has taken over');
-		}
-		older?.close(
-			older.epoch < epoch ? RUNNER_CLOSE.fenced : RUNNER_CLOSE.goingAway,
-			'another connection took over'
-		);
-		const { db, log, hub, logger } = this.#context;
-		const connection: RunnerConnection = new RunnerConnection({
-			ws,
-			sessionId,
-			epoch,
-			db,
-			log,
-			hub,
-			logger,
-			inTurn: this.#inTurn,
-			backOff,
-			partials: runtime.partials,
-			agentOptions: () => this.#agentOptions(sessionId),
-			onHello: () => runtime.sawHello(epoch),
-			onHeard: () => this.#answerWatch.heard(runtime),
-			onActivity: () => (runtime.lastActivityMs = this.#context.nowMs()),
-			onClose: () => {
-				if (runtime.connection !== connection) return;
-				runtime.connection = null;
-				// Whether it still waits is not known any more; it says so when it is back.
-				void log.setHeldUp(sessionId, false).catch(() => undefined);
-				setTimeout(() => void this.#lookForAnswer(runtime, 'lost'), LOST_MS).unref();
-			}
-		});
-		runtime.connection = connection;
-	}
-
-	/** The model refuses for a limit or a login: the session says so until it works again. */
-	async modelRefused(sessionId: SessionId, error: WireError): Promise<void> {
-		await this.#context.log.record(sessionId, (state) =>
-			isLive(state.status) && state.limit?.message !== error.message
-				? [{ type: 'session.limit_reached', payload: { error } }]
-				: []
-		);
-	}
-
-	async modelAnswered(sessionId: SessionId): Promise<void> {
-		const cell = await this.#context.log.find(sessionId);
-		if (!cell?.state.limit) return;
-		await this.#context.log.record(sessionId, (state) =>
-			state.limit ? [{ type: 'session.limit_lifted', payload: {} }] : []
-		);
-	}
-
-	#agentStarted(cell: SessionCell, ts: string): void {
-		void this.#context.log
-			.record(cell.id, (state) => {
-				const step = state.steps.find(({ name }) => name === 'agent');
-				if (step?.status !== 'running') return [];
-				const durationMs = Math.max(0, Date.parse(ts) - Date.parse(step.startedAt ?? ts));
-				return [{ type: 'step.finished', payload: { step: 'agent', durationMs } }];
-			})
-			.catch((cause: unknown) => {
-				this.#context.logger.warn({ err: cause, sessionId: cell.id }, 'a step was not recorded');
-			});
-	}
-
-	async #agentOptions(sessionId: SessionId): Promise<AgentOptions | null> {
-		const cell = await this.#context.log.find(sessionId);
-		const repo = cell ? await this.#context.findRepo(cell.repoId) : null;
-		return cell && repo ? agentOptionsFor(this.#context, cell, repo) : null;
+	acceptRunner(ws: WebSocket, who: { sessionId: SessionId; epoch: number }): void {
+		this.#reception.accept(ws, who);
 	}
 
 	/** Live sessions, and ones that an end or a purge is on its way for. */
@@ -307,12 +186,12 @@ export class SessionManager {
 		const beganMs = this.#context.nowMs();
 		let problem: string | null = null;
 		try {
-			await this.#lookAtSandboxes();
+			await this.#sandboxes.look();
 			const cells = await this.#unfinished();
 			await Promise.all(cells.map((cell) => this.#lookAtSession(cell)));
 		} catch (cause) {
 			this.#context.logger.warn({ err: cause }, 'a look at the sessions failed');
-			problem = cause instanceof Error ? cause.message : String(cause);
+			problem = databaseErrorMessage(cause);
 		}
 		const lookMs = Math.round(this.#context.nowMs() - beganMs);
 		this.#lastLook = { lookedAtMs: this.#context.now().getTime(), lookMs, problem };
@@ -332,17 +211,6 @@ export class SessionManager {
 			const { logger } = this.#context;
 			logger.warn({ err: cause, sessionId: runtime.id }, 'a look for an answer failed');
 		}
-	}
-
-	/** Opens the door, or again where somebody has removed its socket. */
-	async #keepDoor(sessionId: SessionId, epoch: number): Promise<void> {
-		const { door, secret, workspaceRoot, logger } = this.#context;
-		const opened = await door.open(sessionId, {
-			directory: sessionPaths(workspaceRoot, sessionId).doorDirectory,
-			token: sessionToken(secret, sessionId, epoch),
-			epoch
-		});
-		if (!opened.ok) logger.warn({ error: opened.error, sessionId }, 'a door was not opened');
 	}
 
 	/** A repo's mirror was made anew. */
@@ -367,51 +235,12 @@ export class SessionManager {
 			const { sandbox } = runtime;
 			const isUp = sandbox !== null && sandbox.exit === null && !sandbox.stopping;
 			if (isUp && sandbox.epoch === cell.state.epoch && isLive(cell.state.status)) {
-				await this.#keepDoor(cell.id, sandbox.epoch);
+				await this.#sandboxes.keepDoor(cell.id, sandbox.epoch);
 			}
 			await this.#mirrors.putToSleep(cell);
 			await this.#idleWatch.look(cell, runtime);
 		} catch (cause) {
 			this.#context.logger.warn({ err: cause, sessionId: cell.id }, 'a look at a session failed');
 		}
-	}
-
-	async #lookAtSandboxes(): Promise<void> {
-		await Promise.all(
-			this.#context.drivers().map(async (driver) => {
-				const listed = await driver.list(this.#context.instance);
-				if (!listed.ok) {
-					this.#unlisted.add(driver.kind);
-					return;
-				}
-				this.#unlisted.delete(driver.kind);
-				await Promise.all(listed.value.map((sandbox) => this.#place(driver, sandbox)));
-			})
-		);
-	}
-
-	/** A sandbox of ours: taken over while its session has a use for it, or an end for it; else removed. */
-	async #place(driver: SandboxDriver, { ref }: ListedSandbox): Promise<void> {
-		const sessionId = ref.labels.session as SessionId;
-		const cell = await this.#context.log.find(sessionId);
-		if (this.#reconciler.isAtWork(sessionId)) return;
-		const isOurs = cell !== null && cell.state.epoch === ref.labels.epoch;
-		if (!isOurs || !(isLive(cell.state.status) || cell.state.ending !== null)) {
-			const removed = await driver.remove(ref);
-			this.#context.acted('remove_sandbox', removed.ok ? 'done' : 'failed');
-			if (removed.ok) return;
-			return this.#context.logger.warn({ error: removed.error, ref }, 'a sandbox stays behind');
-		}
-		const { desired, status, runnerUp } = cell.state;
-		// A start that was broken off in its middle finds its sandbox itself.
-		if (desired === 'live' && status === 'starting' && !runnerUp) return;
-		const adopted = await driver.adopt(ref);
-		this.#context.acted('adopt', adopted.ok ? 'done' : 'failed');
-		if (!adopted.ok) {
-			this.#context.logger.warn({ error: adopted.error, sessionId }, 'a sandbox was not adopted');
-			return;
-		}
-		await this.#keepDoor(sessionId, ref.labels.epoch);
-		this.#reconciler.attach(sessionId, ref.labels.epoch, adopted.value);
 	}
 }

@@ -10,7 +10,6 @@ import type { JsonObject } from '@agent-manager/protocol/json.ts';
 import type {
 	Configure,
 	Decide,
-	EventsQuery,
 	Fork,
 	MoveMessage,
 	Rename,
@@ -18,11 +17,8 @@ import type {
 	SendMessage,
 	StartSession
 } from '@agent-manager/protocol/requests.ts';
-import type { EventPage } from '@agent-manager/protocol/responses.ts';
 import type { Rewind, RewindPlan } from '@agent-manager/protocol/rewind.ts';
-import type { SessionEvent } from '@agent-manager/protocol/events.ts';
 import type { MessageFrom, Session, SessionWait } from '@agent-manager/protocol/session.ts';
-import type { TranscriptCarry } from '@agent-manager/protocol/transcript-carry.ts';
 import type { Usage, UsageQuery } from '@agent-manager/protocol/usage.ts';
 import { canonicalJson } from '#lib/domain/canonical-json.ts';
 import { lastDays } from '#lib/domain/day-starts.ts';
@@ -32,33 +28,19 @@ import type { PlainCommand } from '#lib/domain/plain-command.ts';
 import { decide, type SessionCommand } from '#lib/domain/session-decisions.ts';
 import { isLive } from '#lib/domain/session-machine.ts';
 import { endWait, type WaitEnd } from '#lib/domain/session-wait.ts';
-import { carryOf } from '#lib/domain/transcript-state.ts';
-import { foldEvents } from '#lib/domain/transcript.ts';
 import type { Database } from '#lib/server/db/client.ts';
-import { readBackward, readBody, readForward } from '#lib/server/db/event-log.ts';
 import { readUsage } from '#lib/server/db/history.ts';
 import { listSessions, type SessionFilter } from '#lib/server/db/sessions.ts';
 import { storableValue } from '#lib/server/db/storable-json.ts';
-import { readBefore } from '#lib/server/db/transcript-boundaries.ts';
 import { AttachmentService } from './attachment-service.ts';
-import { exportEvents } from './event-export.ts';
 import { toCell, type SessionCell } from './session-view.ts';
 import type { SessionChanges } from './session-changes.ts';
 import { forkSource, forkStart } from './session-fork.ts';
 import { checkpointFor, rewindPlan, rewindPoint } from './session-rewind.ts';
 import type { SessionCreation, StartedBy } from './session-creation.ts';
 import type { CommandRequest, SessionLog } from './session-log.ts';
+import { TranscriptPages } from './transcript-pages.ts';
 import { TranscriptPlaces } from './transcript-places.ts';
-
-/** How many of the newest events a session is opened with. */
-export const OPENING_EVENTS = 200;
-
-export interface SessionDetail {
-	session: Session;
-	events: SessionEvent[];
-	carry: TranscriptCarry | null;
-	head: number;
-}
 
 export interface SessionServiceOptions {
 	db: Database;
@@ -89,6 +71,8 @@ const isTooDeep = (value: unknown, depth = 0): boolean =>
 export class SessionService {
 	/** What a session has changed: lists and diffs. */
 	readonly changes: SessionChanges;
+	/** What is in a transcript. */
+	readonly transcripts: TranscriptPages;
 	/** Where in a transcript something is. */
 	readonly places: TranscriptPlaces;
 	/** Files that go along with messages. */
@@ -97,6 +81,7 @@ export class SessionService {
 
 	constructor(options: SessionServiceOptions) {
 		this.changes = options.changes;
+		this.transcripts = new TranscriptPages(options.db, options.log);
 		this.places = new TranscriptPlaces(options.db, options.log);
 		this.attachments = new AttachmentService(options.db);
 		this.#options = options;
@@ -305,17 +290,6 @@ export class SessionService {
 		return cell ? ok(this.#options.log.show(cell)) : notFound();
 	}
 
-	/** The session with its newest events, all as of one moment of the log. */
-	async open(sessionId: SessionId): Promise<Result<SessionDetail, WireError>> {
-		const cell = await this.#options.log.find(sessionId);
-		if (!cell) return notFound();
-		const session = this.#options.log.show(cell);
-		const { db } = this.#options;
-		const events = await readBackward(db, sessionId, session.head + 1, OPENING_EVENTS);
-		const carry = await this.#carryInto(sessionId, events);
-		return ok({ session, events, carry, head: session.head });
-	}
-
 	/** Pinned ones first, then the newest; the archived ones only where they are asked for. */
 	async list(filter: SessionFilter): Promise<Session[]> {
 		const rows = await listSessions(this.#options.db, filter);
@@ -327,43 +301,6 @@ export class SessionService {
 		return listed.filter((session) => isLive(session.status));
 	}
 
-	async events(
-		sessionId: SessionId,
-		{ after, before, limit }: EventsQuery
-	): Promise<Result<EventPage, WireError>> {
-		const cell = await this.#options.log.find(sessionId);
-		if (!cell) return notFound();
-		const { db } = this.#options;
-		const head = cell.position.lastSeq;
-		if (after !== undefined) {
-			// None beyond the head: the database has them a moment before their writer knows.
-			const due = Math.min(limit, Math.max(0, head - after));
-			const events = await readForward(db, sessionId, after, due);
-			const hasMore = (events.at(-1)?.seq ?? after) < head;
-			return ok({ events, carry: null, head, hasMore });
-		}
-		const events = await readBackward(db, sessionId, before ?? head + 1, limit);
-		const carry = await this.#carryInto(sessionId, events);
-		return ok({ events, carry, head, hasMore: (events[0]?.seq ?? 1) > 1 });
-	}
-
-	/** The whole body of an event that the log holds shortened or changed, as JSON text. */
-	async eventBody(sessionId: SessionId, seq: number): Promise<Result<string, WireError>> {
-		const body = await readBody(this.#options.db, sessionId, seq);
-		if (body !== null) return ok(body);
-		const [event] = await readForward(this.#options.db, sessionId, seq - 1, 1);
-		return event?.seq === seq
-			? ok(JSON.stringify(event.payload))
-			: fail(wireError('not_found', 'There is no event with this number.'));
-	}
-
-	/** Its log up to now, one event a line. */
-	async exportEvents(sessionId: SessionId): Promise<Result<AsyncGenerator<string>, WireError>> {
-		const cell = await this.#options.log.find(sessionId);
-		if (!cell) return notFound();
-		return ok(exportEvents(this.#options.db, sessionId, cell.position.lastSeq));
-	}
-
 	/** What all sessions used in the last days. */
 	usage({ days, timeZone }: UsageQuery, nowMs: number): Promise<Usage> {
 		return readUsage(this.#options.db, lastDays(days, timeZone, nowMs));
@@ -371,13 +308,6 @@ export class SessionService {
 
 	find(sessionId: SessionId): Promise<SessionCell | null> {
 		return this.#options.log.find(sessionId);
-	}
-
-	/** What stands open before a page of events. */
-	async #carryInto(sessionId: SessionId, events: SessionEvent[]): Promise<TranscriptCarry | null> {
-		const first = events[0]?.seq ?? 1;
-		if (first === 1) return null;
-		return carryOf(foldEvents(await readBefore(this.#options.db, sessionId, first)));
 	}
 
 	#newKey(): CommandId {

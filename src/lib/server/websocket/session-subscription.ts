@@ -44,7 +44,7 @@ export class SessionSubscription {
 	 */
 	async begin(afterSeq: number | undefined): Promise<void> {
 		if (afterSeq === undefined) {
-			const opened = await this.#services.sessions.open(this.#sessionId);
+			const opened = await this.#services.sessions.transcripts.open(this.#sessionId);
 			if (this.#ended) return;
 			if (!opened.ok) return this.#viewer.refuse(opened.error, this.#sessionId);
 			const { session, events, carry, head } = opened.value;

@@ -26,7 +26,7 @@ const requests = async (
 	return Promise.all(
 		pending.map(async (request) => {
 			const { requestId, kind, toolName, title, seq } = request;
-			const page = await sessions.events(id, { after: seq - 1, limit: 1 });
+			const page = await sessions.transcripts.events(id, { after: seq - 1, limit: 1 });
 			const input = page.ok ? page.value.events[0]?.payload.input : null;
 			return {
 				request_id: requestId,
@@ -46,7 +46,7 @@ const messages = async (
 	before: number | undefined,
 	limit: number
 ): Promise<Result<JsonObject, WireError>> => {
-	const page = await sessions.events(id, { before, limit: PAGE_EVENTS });
+	const page = await sessions.transcripts.events(id, { before, limit: PAGE_EVENTS });
 	if (!page.ok) return page;
 	const { events, carry, hasMore } = page.value;
 	const said = blocksOf(foldEvents(events, carry)).flatMap((block) => {

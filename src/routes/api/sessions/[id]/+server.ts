@@ -8,7 +8,7 @@ const deleteQuerySchema = z.strictObject({ purge: z.stringbool().default(false) 
 export const GET: RequestHandler = async ({ locals, params }) => {
 	const id = readId(sessionIdSchema, params.id, 'session');
 	if (!id.ok) return refuse(id.error);
-	return answerResult(await locals.app.sessions.open(id.value), (detail) => detail);
+	return answerResult(await locals.app.sessions.transcripts.open(id.value), (detail) => detail);
 };
 
 /** Stops the session, or with `?purge=true` removes what it left. */

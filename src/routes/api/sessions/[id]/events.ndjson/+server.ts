@@ -19,7 +19,7 @@ const streamOf = (lines: AsyncGenerator<string>): ReadableStream<Uint8Array> => 
 export const GET: RequestHandler = async ({ locals, params }) => {
 	const id = readId(sessionIdSchema, params.id, 'session');
 	if (!id.ok) return refuse(id.error);
-	const lines = await locals.app.sessions.exportEvents(id.value);
+	const lines = await locals.app.sessions.transcripts.exportEvents(id.value);
 	if (!lines.ok) return refuse(lines.error);
 	return new Response(streamOf(lines.value), {
 		headers: {

@@ -8,5 +8,8 @@ export const GET: RequestHandler = async ({ locals, params, url }) => {
 	if (!id.ok) return refuse(id.error);
 	const query = readQuery(url, eventsQuerySchema);
 	if (!query.ok) return refuse(query.error);
-	return answerResult(await locals.app.sessions.events(id.value, query.value), (page) => page);
+	return answerResult(
+		await locals.app.sessions.transcripts.events(id.value, query.value),
+		(page) => page
+	);
 };

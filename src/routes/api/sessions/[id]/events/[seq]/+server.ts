@@ -11,7 +11,7 @@ export const GET: RequestHandler = async ({ locals, params }) => {
 	if (!id.ok) return refuse(id.error);
 	const seq = parseWith(seqParamSchema, { seq: params.seq });
 	if (!seq.ok) return refuse(seq.error);
-	const body = await locals.app.sessions.eventBody(id.value, seq.value.seq);
+	const body = await locals.app.sessions.transcripts.eventBody(id.value, seq.value.seq);
 	if (!body.ok) return refuse(body.error);
 	return new Response(body.value, { headers: { 'content-type': 'application/json' } });
 };
