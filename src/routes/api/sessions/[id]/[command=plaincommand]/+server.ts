@@ -1,12 +1,8 @@
-import { sessionIdSchema } from '@agent-manager/protocol/ids.ts';
-import { answerResult, readId, readKey, refuse } from '#lib/server/api/answer.ts';
-import type { RequestHandler } from './$types';
+import type { PlainCommand } from '#lib/domain/plain-command.ts';
+import { sessionCommand } from '#lib/server/api/session-command.ts';
 
-export const POST: RequestHandler = async ({ locals, params, request }) => {
-	const id = readId(sessionIdSchema, params.id, 'session');
-	if (!id.ok) return refuse(id.error);
-	const key = readKey(request);
-	if (!key.ok) return refuse(key.error);
-	const done = await locals.app.sessions.plain(id.value, params.command, key.value);
-	return answerResult(done, (value) => value, 202);
-};
+/** SvelteKit has matched the command's name. */
+export const POST = sessionCommand<null, { id: string; command: PlainCommand }>(
+	null,
+	({ app, id, key, params }) => app.sessions.plain(id, params.command, key)
+);

@@ -1,15 +1,6 @@
-import { sessionIdSchema } from '@agent-manager/protocol/ids.ts';
 import { decideSchema } from '@agent-manager/protocol/requests.ts';
-import { answerResult, readBody, readId, readKey, refuse } from '#lib/server/api/answer.ts';
-import type { RequestHandler } from './$types';
+import { sessionCommand } from '#lib/server/api/session-command.ts';
 
-export const POST: RequestHandler = async ({ locals, params, request }) => {
-	const id = readId(sessionIdSchema, params.id, 'session');
-	if (!id.ok) return refuse(id.error);
-	const key = readKey(request);
-	if (!key.ok) return refuse(key.error);
-	const body = await readBody(request, decideSchema);
-	if (!body.ok) return refuse(body.error);
-	const decided = await locals.app.sessions.decide(id.value, body.value, key.value);
-	return answerResult(decided, (value) => value, 202);
-};
+export const POST = sessionCommand(decideSchema, ({ app, id, body, key }) =>
+	app.sessions.decide(id, body, key)
+);

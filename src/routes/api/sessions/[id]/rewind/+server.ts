@@ -1,13 +1,7 @@
 import { sessionIdSchema } from '@agent-manager/protocol/ids.ts';
 import { rewindQuerySchema, rewindSchema } from '@agent-manager/protocol/rewind.ts';
-import {
-	answerResult,
-	readBody,
-	readId,
-	readKey,
-	readQuery,
-	refuse
-} from '#lib/server/api/answer.ts';
+import { answerResult, readId, readQuery, refuse } from '#lib/server/api/answer.ts';
+import { sessionCommand } from '#lib/server/api/session-command.ts';
 import type { RequestHandler } from './$types';
 
 export const GET: RequestHandler = async ({ locals, params, url }) => {
@@ -19,13 +13,6 @@ export const GET: RequestHandler = async ({ locals, params, url }) => {
 	return answerResult(plan, (value) => value);
 };
 
-export const POST: RequestHandler = async ({ locals, params, request }) => {
-	const id = readId(sessionIdSchema, params.id, 'session');
-	if (!id.ok) return refuse(id.error);
-	const key = readKey(request);
-	if (!key.ok) return refuse(key.error);
-	const body = await readBody(request, rewindSchema);
-	if (!body.ok) return refuse(body.error);
-	const asked = await locals.app.sessions.rewind(id.value, body.value, key.value);
-	return answerResult(asked, (value) => value, 202);
-};
+export const POST = sessionCommand(rewindSchema, ({ app, id, body, key }) =>
+	app.sessions.rewind(id, body, key)
+);

@@ -1,15 +1,6 @@
-import { sessionIdSchema } from '@agent-manager/protocol/ids.ts';
 import { sessionRulesSchema } from '@agent-manager/protocol/requests.ts';
-import { answerResult, readBody, readId, readKey, refuse } from '#lib/server/api/answer.ts';
-import type { RequestHandler } from './$types';
+import { sessionCommand } from '#lib/server/api/session-command.ts';
 
-export const POST: RequestHandler = async ({ locals, params, request }) => {
-	const id = readId(sessionIdSchema, params.id, 'session');
-	if (!id.ok) return refuse(id.error);
-	const key = readKey(request);
-	if (!key.ok) return refuse(key.error);
-	const body = await readBody(request, sessionRulesSchema);
-	if (!body.ok) return refuse(body.error);
-	const changed = await locals.app.sessions.rules(id.value, body.value, key.value);
-	return answerResult(changed, (value) => value, 202);
-};
+export const POST = sessionCommand(sessionRulesSchema, ({ app, id, body, key }) =>
+	app.sessions.rules(id, body, key)
+);

@@ -1,12 +1,3 @@
-import { sessionIdSchema } from '@agent-manager/protocol/ids.ts';
-import { answerResult, readId, readKey, refuse } from '#lib/server/api/answer.ts';
-import type { RequestHandler } from './$types';
+import { sessionCommand } from '#lib/server/api/session-command.ts';
 
-export const POST: RequestHandler = async ({ locals, params, request }) => {
-	const id = readId(sessionIdSchema, params.id, 'session');
-	if (!id.ok) return refuse(id.error);
-	const key = readKey(request);
-	if (!key.ok) return refuse(key.error);
-	const asked = await locals.app.sessions.undoRewind(id.value, key.value);
-	return answerResult(asked, (value) => value, 202);
-};
+export const POST = sessionCommand(null, ({ app, id, key }) => app.sessions.undoRewind(id, key));
