@@ -113,6 +113,27 @@ const counts = (values: readonly string[]): Map<string, number> => {
 	return result;
 };
 
+/** Messages begin their turns in the order in which they were handed over; in the queue they may be moved. */
+const turnsOutOfOrder = (events: readonly SessionEvent[]): string[] => {
+	const handedOver = new Map<string, number>();
+	const accepted = new Set<string>();
+	let newest = 0;
+	return events.flatMap(({ type, seq, payload }) => {
+		const id = String(payload.commandId);
+		if (type === 'message.accepted') accepted.add(id);
+		if (type === 'message.handed_over') handedOver.set(id, seq);
+		// What the agent begins by itself is nobody's message.
+		if (type !== 'runner.turn_started' || !accepted.has(id)) return [];
+		const at = handedOver.get(id);
+		if (at === undefined) return [`turn ${seq} of a message that was not handed over`];
+		const isLate = at < newest;
+		newest = Math.max(newest, at);
+		return isLate
+			? [`turn ${seq} out of order: handed over at ${at}, another one at ${newest}`]
+			: [];
+	});
+};
+
 /** What is wrong with a log, in words; empty when nothing came twice, got lost or out of order. */
 export const violations = (events: readonly SessionEvent[]): string[] => {
 	const found: string[] = [];
@@ -133,12 +154,7 @@ export const violations = (events: readonly SessionEvent[]): string[] => {
 			if (count > 1) found.push(`${type} ${id} ${count} times`);
 		}
 	}
-	const accepted = ids('message.accepted', 'commandId');
-	const begun = ids('runner.turn_started', 'commandId').filter((id) => accepted.includes(id));
-	const order = begun.map((id) => accepted.indexOf(id));
-	if (order.some((at, index) => index > 0 && at < (order[index - 1] ?? 0))) {
-		found.push(`turns out of order: ${order.join(' ')}`);
-	}
+	found.push(...turnsOutOfOrder(events));
 	return found;
 };
 
