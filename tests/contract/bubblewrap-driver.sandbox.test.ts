@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, chown, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { fileURLToPath } from 'node:url';
@@ -70,6 +71,21 @@ describe('bubblewrap driver and its shim', () => {
 		await rm(`${ref.id}.gone`, { recursive: true });
 		expect(await exited).toEqual({ cause: 'removed', exitCode: null });
 		expect(processes.map(isStillThere)).toEqual([false, false]);
+	});
+
+	it('goes on while the records of all are away with the workspace, and is found when they are back', async () => {
+		const { ref, exited } = await startOne();
+		const processes = liveProcesses(ref.id, readRecord(ref.id)?.bootId ?? '');
+		const { stateDirectory } = fixture;
+		await rename(stateDirectory, `${stateDirectory}-away`);
+		// More than one look at it.
+		expect(await Promise.race([exited, setTimeout(3_000, 'goes on')])).toBe('goes on');
+		expect(processes.map(isStillThere)).toEqual([true, true]);
+		await rename(`${stateDirectory}-away`, stateDirectory);
+		const listed = await driver.list(ref.labels.instance);
+		expect(listed).toMatchObject({ ok: true, value: [{ ref, running: true }] });
+		await driver.remove(ref);
+		expect(await exited).toMatchObject({ cause: 'removed' });
 	});
 
 	it('takes a pid of another boot, or of another process, for nobody', async () => {

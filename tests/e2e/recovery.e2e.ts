@@ -174,6 +174,50 @@ test('a mirror that is taken away is cloned again and gets back what worktrees h
 	await post(session, 'purge');
 });
 
+test('a workspace that is moved away and back costs nothing: no agent ends, no request is lost', async () => {
+	const { pid } = app;
+	const idle = await rested();
+	const busy = await app.startSession(repoId, '[[demo: text chunks=600 interval=100]]');
+	const asking = await app.startSession(repoId, '[[demo: write path=asked.txt content=x]]', {
+		permissionMode: 'ask'
+	});
+	await where(busy, ({ status }) => status === 'running', 'the turn');
+	await where(asking, ({ waitingFor }) => waitingFor === 'approval', 'the request');
+	const all = [idle, busy, asking];
+	const before = all.map(({ id }) => initPid(app, id));
+
+	renameSync(app.workspace, `${app.workspace}-away`);
+	const token = readFileSync(join(`${app.workspace}-away`, 'token'), 'utf8').trim();
+	const found = await until(async () => {
+		const headers = { authorization: `Bearer ${token}` };
+		const answer = await fetch(`${app.origin}/api/health`, { headers });
+		const { components } = (await answer.json()) as {
+			components: { name: string; state: string; found: string }[];
+		};
+		return components.find(({ name, state }) => name === 'disk' && state === 'fail');
+	}, 'the health page to say so');
+	expect(found.found).toBe(`The workspace ${app.workspace} is gone.`);
+	expect(existsSync(app.workspace), 'nothing made in its place').toBe(false);
+	renameSync(`${app.workspace}-away`, app.workspace);
+
+	await until(async () => (await app.api('GET', '/api/health')).status === 200, 'all well again');
+	const [request] = (await app.session(asking.id)).pending;
+	expect(
+		(await post(asking, 'decide', { requestId: request?.requestId, decision: 'allow' })).status
+	).toBe(202);
+	await where(asking, atRest, 'the turn that was asked for');
+	expect(existsSync(join(worktreeOf(asking), 'asked.txt'))).toBe(true);
+	expect((await post(busy, 'interrupt')).status).toBe(202);
+	await where(busy, atRest, 'the end of the turn');
+	expect(all.map(({ id }) => initPid(app, id))).toEqual(before);
+	expect(app.pid).toBe(pid);
+	for (const session of all) {
+		expect((await typesOf(session)).filter((type) => type === 'sandbox.exited')).toEqual([]);
+		await goesOn(session);
+		await post(session, 'purge');
+	}
+});
+
 test('a door, an instance, a secret and a token that are taken away are there again', async () => {
 	const session = await rested();
 	const door = join(app.workspace, 'sessions', session.id, 'door', 'door.sock');

@@ -61,6 +61,7 @@ export const errorCodeSchema = z.enum([
 	'sandbox_start_failed',
 	'sandbox_died',
 	'session_files_lost',
+	'workspace_gone',
 	'engine_unreachable',
 	'runner_not_connected',
 	'runner_protocol',

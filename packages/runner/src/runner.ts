@@ -29,6 +29,7 @@ import { saveCurrentConversation } from './conversation.ts';
 import { createDeltaBatch } from './delta-batch.ts';
 import type { RunnerEnvironment } from './environment.ts';
 import { errorText, type Log } from './log.ts';
+import { watchForOrphan } from './orphan-watch.ts';
 import { Outbox } from './outbox.ts';
 import { recover } from './recovery.ts';
 import { startRelay } from './relay.ts';
@@ -114,6 +115,7 @@ class RunnerSession {
 	#stopping = false;
 	#connectionEnd: ConnectionEnd | null = null;
 	#kill: () => void = () => undefined;
+	#stopWatching: () => void = () => undefined;
 
 	constructor(deps: SessionDeps) {
 		this.#deps = deps;
@@ -145,6 +147,15 @@ class RunnerSession {
 
 	connect(): void {
 		this.#connection.open();
+		this.#stopWatching = watchForOrphan({
+			sessionFolder: this.#deps.env.sessionFolder,
+			isConnected: () => this.#connection.connected,
+			nowMs: () => performance.now(),
+			onOrphaned: () => {
+				this.#deps.log('error', 'the session folder was deleted and no manager is there: ending');
+				this.stop();
+			}
+		});
 	}
 
 	/** Drives the agent to its end. Resolves with the exit code. */
@@ -313,6 +324,7 @@ class RunnerSession {
 	/** Writes what waits, and lets go. Resolves with the exit code. */
 	async close(): Promise<number> {
 		const { outbox, commandLog } = this.#deps;
+		this.#stopWatching();
 		this.#connection.close();
 		await within(STOP_MS.acknowledge, outbox.close());
 		await within(STOP_MS.acknowledge, commandLog.close());

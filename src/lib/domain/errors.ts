@@ -116,6 +116,11 @@ export const ERROR_TABLE: Record<ErrorCode, ErrorRow> = {
 		'error',
 		'Resume the session: it goes on with what is left, and says what is not.'
 	),
+	workspace_gone: row(
+		503,
+		'error',
+		'Put the folder back: the app goes on by itself. Agents go on meanwhile.'
+	),
 	engine_unreachable: row(503, 'error', 'Start the Docker engine, then retry.'),
 	runner_not_connected: row(503, 'error', 'Retry the start.'),
 	runner_protocol: row(500, 'error', 'Retry; if the app was just updated, rebuild the image.'),

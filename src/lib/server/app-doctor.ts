@@ -81,8 +81,11 @@ async function checkSandboxes(config: Config, tools: BackportTools): Promise<Che
 		const drivers = createSandboxes({
 			config: { ...config, workspaceRoot: scratch },
 			logger: createLogger({ level: 'silent', pretty: false }),
-			// A look changes nothing, so it needs no lease.
-			guards: createGuards(() => Promise.resolve()),
+			// A look changes nothing, so it needs no lease; and the folder was made just now.
+			guards: createGuards(() => Promise.resolve(), {
+				problem: () => Promise.resolve(null),
+				confirm: () => Promise.resolve()
+			}),
 			onChange: () => undefined
 		});
 		const checked = await Promise.all(

@@ -2,6 +2,7 @@
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import { isDiskFull, isTransient } from './db/connection-errors.ts';
+import { WorkspaceGone } from './access/workspace-presence.ts';
 
 /** `problem`: what is known to be the matter with the database. */
 export const explainFailure = (cause: unknown, problem: WireError | null): WireError => {
@@ -10,6 +11,7 @@ export const explainFailure = (cause: unknown, problem: WireError | null): WireE
 			hint: 'Free disk space under the workspace folder. Sessions wait meanwhile and go on by themselves.'
 		});
 	}
+	if (cause instanceof WorkspaceGone) return cause.wire;
 	if (!isTransient(cause)) return wireError('internal', 'Something went wrong.');
 	const passing = wireError('database_unreachable', 'The database does not answer just now.', {
 		hint: 'It is tried again; sessions go on meanwhile.'

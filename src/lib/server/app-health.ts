@@ -30,6 +30,7 @@ import type { Logger } from './logger.ts';
 import type { Drivers } from './runner/driver-choice.ts';
 import type { Hub } from './sessions/hub.ts';
 import type { CommitNotice } from './sessions/session-log.ts';
+import type { WorkspacePresence } from './access/workspace-presence.ts';
 
 export interface HealthParts {
 	drivers: Drivers;
@@ -45,6 +46,7 @@ export interface AppHealthOptions {
 	hub: Hub;
 	logger: Logger;
 	instance: string;
+	workspace: WorkspacePresence;
 	/** Rejects unless it is certain that this manager leads. */
 	confirmLease: () => Promise<void>;
 	/** What an error that nobody expected means. */
@@ -199,7 +201,8 @@ export const createAppHealth = (options: AppHealthOptions): AppHealth => {
 	const watch = new ComponentWatch({
 		checks: componentChecks(
 			{
-				...{ git, workspaceRoot, ping, model: () => parts().door.describeModel() },
+				...{ git, workspaceRoot, ping, workspaceProblem: () => options.workspace.problem() },
+				model: () => parts().door.describeModel(),
 				listRepos: () => listRepos(db),
 				drivers: () => parts().drivers.status(),
 				pulse: () => parts().sessions.manager.pulse(),

@@ -32,6 +32,7 @@ export const createInventoryKeeper = ({
 	instance,
 	parts,
 	disk,
+	workspace,
 	confirmLease,
 	acted
 }: AppHealthOptions & {
@@ -39,8 +40,9 @@ export const createInventoryKeeper = ({
 	acted: (action: string, outcome: 'done' | 'failed') => void;
 }): InventoryKeeper => {
 	const { workspaceRoot } = config;
-	const read = (): Promise<InventoryInput> =>
-		readInventoryInput({
+	/** Of a workspace that is gone, or went meanwhile, every row would be a ghost. */
+	const read = async (): Promise<InventoryInput> => {
+		const input = await readInventoryInput({
 			...{ db, git, workspaceRoot, instance },
 			drivers: parts().drivers.all,
 			listDoorSockets: (folders) => listDoorSockets(workspaceRoot, folders),
@@ -48,6 +50,9 @@ export const createInventoryKeeper = ({
 			isSessionAtWork: (id) => parts().sessions.isAtWork(id as SessionId),
 			isRepoAtWork: (id) => parts().repos.service.isAtWork(id as RepoId)
 		});
+		await workspace.confirm();
+		return input;
+	};
 	const repairs = createRepairs({
 		...{ db, git, workspaceRoot, instance, newId: randomUUID },
 		drivers: () => parts().drivers.all(),
@@ -67,7 +72,11 @@ export const createInventoryKeeper = ({
 		}
 	});
 	return new InventoryKeeper({
-		...{ read, repairs, measured, acted, logger, disk, confirmLease },
+		...{ read, repairs, measured, acted, logger, disk },
+		confirmLease: async () => {
+			await confirmLease();
+			await workspace.confirm();
+		},
 		databaseSizes: () => measureDatabase(db),
 		now: () => new Date(),
 		nowMs: () => performance.now()

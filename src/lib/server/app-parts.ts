@@ -25,6 +25,7 @@ import type { Logger } from './logger.ts';
 import { readAppVersion } from './project-root.ts';
 import { createHub } from './sessions/hub.ts';
 import { closeAllBrowsers, setWebSocketEdge } from './websocket/attach.ts';
+import { watchWorkspace } from './access/workspace-presence.ts';
 
 export interface Parts {
 	stopKeeping: () => void;
@@ -48,11 +49,12 @@ export const createParts = async (
 	const { db } = database;
 	const hub = createHub();
 	const secret = await loadSecret(config.workspaceRoot, 'secret');
-	const guards = createGuards(database.confirmLease);
+	const workspace = await watchWorkspace(config.workspaceRoot, instance);
+	const guards = createGuards(database.confirmLease, workspace);
 	const git = guards.git(createGit());
 	const explain = (cause: unknown): WireError => explainFailure(cause, database.problem());
 	const health = createAppHealth({
-		...{ config, db, git, hub, logger, instance, explain },
+		...{ config, db, git, hub, logger, instance, explain, workspace },
 		confirmLease: database.confirmLease,
 		parts: () => ({ drivers, door, repos, sessions })
 	});
@@ -63,7 +65,7 @@ export const createParts = async (
 	};
 	const drivers = createSandboxes({ config, logger, guards, onChange: () => undefined });
 	const door: AppDoor = createAppDoor({ config, db, logger, guards, observer, ...late });
-	const repos = createAppRepos({ config, db, git, hub, logger, ...late });
+	const repos = createAppRepos({ config, db, git, hub, logger, workspace, ...late });
 	const sessions: AppSessions = createSessions({
 		config,
 		db,
@@ -74,6 +76,7 @@ export const createParts = async (
 		secret,
 		git,
 		observer,
+		workspace,
 		door: door.door,
 		remoteFor: repos.remoteFor,
 		onCounts: (repoId: RepoId) => repos.publishCounts(repoId)
@@ -94,6 +97,7 @@ export const createParts = async (
 			inWorkspace('secret', secret, 0o600),
 			...(token === null ? [] : [inWorkspace('token', token, 0o600)])
 		],
+		workspace,
 		logger
 	);
 	const parts: Parts = {

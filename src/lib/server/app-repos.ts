@@ -22,6 +22,7 @@ import { RepoService } from './repos/repo-service.ts';
 import type { Hub } from './sessions/hub.ts';
 import { pushAndWait } from './sessions/push-and-wait.ts';
 import { purgeAllSessions } from './sessions/purge-all.ts';
+import type { WorkspacePresence } from './access/workspace-presence.ts';
 
 export interface AppReposOptions {
 	config: Config;
@@ -29,6 +30,7 @@ export interface AppReposOptions {
 	git: Git;
 	hub: Hub;
 	logger: Logger;
+	workspace: WorkspacePresence;
 	/** Asked late: sessions are made with git in hand. */
 	sessions: () => AppSessions;
 }
@@ -50,7 +52,7 @@ const COUNTS_DELAY_MS = 100;
 const now = (): Date => new Date();
 
 export const createAppRepos = (options: AppReposOptions): AppRepos => {
-	const { config, db, git, hub, logger, sessions } = options;
+	const { config, db, git, hub, logger, workspace, sessions } = options;
 	const policy = { allowGitHosts: config.allowGitHosts };
 	const apiUrl = config.githubApiUrl;
 	const webOrigin = webOriginOf(apiUrl);
@@ -90,6 +92,7 @@ export const createAppRepos = (options: AppReposOptions): AppRepos => {
 		now,
 		logger,
 		workspaceRoot: config.workspaceRoot,
+		isWorkspaceThere: async () => (await workspace.problem()) === null,
 		newId: randomUUID,
 		purgeSessions: (id) => purgeAllSessions(sessions().service, hub, id),
 		onChange: publish,

@@ -26,6 +26,7 @@ import { DEFAULT_BASE_SYSTEM_PROMPT } from './sessions/session-prompts.ts';
 import { createSessionRepair, type SessionRepair } from './sessions/session-repair.ts';
 import { SessionService } from './sessions/session-service.ts';
 import { Slots } from './sessions/slots.ts';
+import type { WorkspacePresence } from './access/workspace-presence.ts';
 
 export interface AppSessionsOptions {
 	config: Config;
@@ -38,6 +39,7 @@ export interface AppSessionsOptions {
 	instance: string;
 	secret: string;
 	observer: Observer;
+	workspace: WorkspacePresence;
 	remoteFor: (repo: RepoRow) => Promise<Remote>;
 	onCounts: (repoId: RepoId) => void;
 }
@@ -102,6 +104,7 @@ export const createSessions = (options: AppSessionsOptions): AppSessions => {
 		git,
 		now,
 		workspaceRoot,
+		workspaceProblem: () => options.workspace.problem(),
 		instance,
 		door: options.door,
 		logger: options.logger,

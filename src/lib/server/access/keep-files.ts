@@ -15,11 +15,15 @@ export interface KeptFile {
 	mode: number;
 }
 
-/** Looks until the function that it returns is called. A folder that is gone as a whole is left so. */
-export const keepFiles = (files: readonly KeptFile[], logger: Logger): (() => void) => {
+/** Looks until the function that it returns is called. In another folder than ours nothing is put. */
+export const keepFiles = (
+	files: readonly KeptFile[],
+	workspace: { problem: () => Promise<unknown> },
+	logger: Logger
+): (() => void) => {
 	const look = async ({ path, text, mode }: KeptFile): Promise<void> => {
 		try {
-			if (existsSync(path)) return;
+			if (existsSync(path) || (await workspace.problem())) return;
 			if (await createOnce(path, text, mode)) logger.warn({ path }, 'a file was gone: it is back');
 		} catch (cause) {
 			logger.debug({ err: cause, path }, 'a file could not be put back');

@@ -127,7 +127,7 @@ function handleOf(options: EmbeddedPostgresOptions, first: Started): EmbeddedPos
 
 const dataGone = (dataFolder: string): WireError =>
 	wireError('database_unreachable', `The embedded database's folder ${dataFolder} is gone.`, {
-		hint: 'Put it back from a backup: the app goes on by itself. Or restart the app: it begins with an empty database.'
+		hint: 'Put it back, or a backup of it: the app goes on by itself. Or restart the app: it begins with an empty database.'
 	});
 
 /** As PostgreSQL says it, in several ways. */

@@ -16,6 +16,8 @@ export interface ModelPulse {
 
 export interface ComponentParts {
 	workspaceRoot: string;
+	/** Why the workspace can't be used just now. */
+	workspaceProblem: () => Promise<WireError | null>;
 	git: Git;
 	ping: () => Promise<void>;
 	listRepos: () => Promise<RepoRow[]>;
@@ -40,7 +42,9 @@ const LATE_MS = 5_000;
 const STUCK_MS = 60_000;
 const RECENT_MS = 10 * 60_000;
 
-const lookAtDisk = async ({ workspaceRoot }: ComponentParts): Promise<Look> => {
+const lookAtDisk = async ({ workspaceRoot, workspaceProblem }: ComponentParts): Promise<Look> => {
+	const gone = await workspaceProblem();
+	if (gone) return { ...broken(gone.message, gone.hint ?? ''), latencyMs: null };
 	const { bavail, bsize } = await statfs(workspaceRoot);
 	const free = bavail * bsize;
 	const found =

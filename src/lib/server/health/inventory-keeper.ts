@@ -7,6 +7,7 @@ import type { WireError } from '@agent-manager/protocol/errors.ts';
 import type { Logger } from 'pino';
 import { mendsItself, needsPerson, takeInventory } from '#lib/domain/inventory.ts';
 import type { Result } from '#lib/domain/result.ts';
+import { databaseErrorMessage } from '#lib/server/db/connection-errors.ts';
 import type { DiskMeter, MeasuredRepo, MeasuredSession } from './disk-use.ts';
 import type { InventoryInput } from './inventory-sources.ts';
 
@@ -106,9 +107,11 @@ export class InventoryKeeper {
 	#lookOnce(): Promise<void> {
 		this.#looking ??= this.#look()
 			.catch((cause: unknown) => {
-				const why = cause instanceof Error ? cause.message : String(cause);
 				this.#options.logger.warn({ err: cause }, 'an inventory could not be taken');
-				this.#inventory = { ...this.#inventory, failures: [`Nothing could be compared: ${why}`] };
+				this.#inventory = {
+					...this.#inventory,
+					failures: [`Nothing could be compared: ${databaseErrorMessage(cause)}`]
+				};
 			})
 			.finally(() => (this.#looking = null));
 		return this.#looking;

@@ -41,6 +41,7 @@ let changed: RepoId[];
 let removed: RepoId[];
 let purged: RepoId[];
 let made: string[] = [];
+let isThere = true;
 let services: RepoService[];
 let server: GitHttpServer | null = null;
 
@@ -58,6 +59,7 @@ beforeEach(() => {
 	removed = [];
 	purged = [];
 	made = [];
+	isThere = true;
 	services = [];
 });
 
@@ -77,6 +79,7 @@ const makeService = (resolve = () => Promise.resolve(['140.82.121.4'])): RepoSer
 		db: database.db,
 		git: createGit(),
 		workspaceRoot,
+		isWorkspaceThere: () => Promise.resolve(isThere),
 		policy,
 		remoteFor: createRemoteFinder(policy, credentials, 'https://github.com'),
 		now: () => new Date(),
@@ -444,6 +447,22 @@ describe('a mirror that is taken away while its remote is away', () => {
 		renameSync(`${path}-away`, path);
 		await expect.poll(now, { timeout: 30_000 }).toMatchObject({ status: 'ready', error: null });
 		expect(made).toEqual([repo.id]);
+	});
+
+	it('is nothing to conclude from while the whole workspace is away', async () => {
+		const service = makeService();
+		const repo = await add(service, makeRepo(join(folder.path, 'app')));
+		const other = await add(service, makeRepo(join(folder.path, 'other')));
+		await service.recover();
+		isThere = false;
+		const mirror = mirrorOf(repo);
+		renameSync(mirror, `${mirror}-away`);
+		await service.refresh(other.id);
+		await service.settled(other.id);
+		expect(must(await service.get(repo.id))).toMatchObject({ status: 'ready', progress: null });
+		expect(existsSync(mirror)).toBe(false);
+		isThere = true;
+		await expect.poll(() => existsSync(mirror), { timeout: 30_000 }).toBe(true);
 	});
 
 	it('is not tried again where there never was one', async () => {

@@ -41,6 +41,8 @@ export interface RepoServiceOptions {
 	db: Database;
 	git: Git;
 	workspaceRoot: string;
+	/** While it is not, a mirror that is missing says nothing. */
+	isWorkspaceThere: () => Promise<boolean>;
 	policy: HostPolicy;
 	remoteFor: (row: RepoRow) => Promise<Remote>;
 	now: () => Date;
@@ -232,6 +234,7 @@ export class RepoService {
 		const { db, logger } = this.#options;
 		try {
 			for (const row of await listRepos(db)) {
+				if (!(await this.#options.isWorkspaceThere())) return;
 				if (this.isAtWork(row.id as RepoId)) continue;
 				if (row.status === 'cloning' || hasLostMirror(row)) await this.#tryAgain(row);
 				else if (row.status === 'ready' && !(await mirrorExists(this.mirrorPathOf(row)))) {

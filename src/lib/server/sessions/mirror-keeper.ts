@@ -10,6 +10,7 @@ import type { RepoId, SessionId } from '@agent-manager/protocol/ids.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import { decide } from '#lib/domain/session-decisions.ts';
 import { isLive } from '#lib/domain/session-machine.ts';
+import { databaseErrorMessage } from '#lib/server/db/connection-errors.ts';
 import { listRepos, type RepoRow } from '#lib/server/db/repos.ts';
 import { listSessions } from '#lib/server/db/sessions.ts';
 import type { SessionContext } from './session-context.ts';
@@ -188,7 +189,7 @@ export class MirrorKeeper {
 		);
 		const mended = await Promise.allSettled(mending);
 		return mended.flatMap((it) =>
-			it.status === 'fulfilled' ? it.value : [it.reason instanceof Error ? it.reason.message : '']
+			it.status === 'fulfilled' ? it.value : [databaseErrorMessage(it.reason)]
 		);
 	}
 

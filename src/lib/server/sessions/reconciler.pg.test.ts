@@ -26,36 +26,23 @@ afterAll(async () => {
 	folder.remove();
 });
 
-it('puts a purge off while the engine is away, says why, and leaves nothing when it is back', async () => {
+/** What a reconciler needs; the test says what its engine and its workspace are like. */
+const makeContext = (more: object) => {
 	const { db } = database;
-	const sessionId = await insertTestSession(db, await insertTestRepo(db), {
-		...{ status: 'stopped', waitingFor: null, desired: 'purged', ending: 'purge' },
-		baseCommit: 'a'.repeat(40)
-	});
-	mkdirSync(join(folder.path, 'worktrees', sessionId), { recursive: true });
 	const hub = createHub();
 	const log = new SessionLog({
 		...{ db, hub, now: () => new Date(), queuePosition: () => null, onCommit: () => undefined }
 	});
-	let engine: Result<null, WireError> = fail(wireError('engine_unreachable', 'No engine.'));
-	const removed: string[] = [];
 	const context = {
 		...{ db, hub, log, workspaceRoot: folder.path, nowMs: () => performance.now() },
 		logger: pino({ level: 'silent' }),
 		findRepo: (id: never) => findRepo(db, id),
+		workspaceProblem: () => Promise.resolve(null),
 		door: { close: () => Promise.resolve() },
 		drivers: () => [],
 		acted: () => undefined,
-		git: {
-			collect: () => Promise.resolve(engine),
-			saveBranch: () => Promise.resolve(ok()),
-			removeFolder: (path: string) => {
-				removed.push(path);
-				return Promise.resolve(ok());
-			}
-		}
+		...more
 	} as unknown as SessionContext;
-	const reconciler = new Reconciler(context);
 	const signal = (is: (it: ListSignal) => boolean) =>
 		new Promise<ListSignal>((resolve) => {
 			const stop = hub.onList((heard) => {
@@ -64,6 +51,58 @@ it('puts a purge off while the engine is away, says why, and leaves nothing when
 				resolve(heard);
 			});
 		});
+	return { context, log, signal };
+};
+
+it('concludes nothing while the workspace is away, and says why an end is not made', async () => {
+	const { db } = database;
+	const repoId = await insertTestRepo(db);
+	const live = await insertTestSession(db, repoId, { runnerUp: true });
+	const stopped = await insertTestSession(db, repoId, { desired: 'stopped', ending: 'stop' });
+	let problem: WireError | null = wireError('workspace_gone', 'It is gone.');
+	const { context, log, signal } = makeContext({
+		workspaceProblem: () => Promise.resolve(problem)
+	});
+	const reconciler = new Reconciler(context);
+	const rested = new Promise<void>(
+		(resolve) => (reconciler.onRest = ({ id }) => id === live && resolve())
+	);
+	const said = signal((it) => it.type === 'session' && it.session.endingProblem !== null);
+	const dead = signal((it) => it.type === 'session' && it.session.status === 'error');
+	const done = signal((it) => it.type === 'session' && it.session.status === 'stopped');
+	reconciler.wake(live);
+	reconciler.wake(stopped);
+	await rested;
+	expect(await said).toMatchObject({ session: { endingProblem: { code: 'workspace_gone' } } });
+	expect((await log.find(live))?.state.status).toBe('waiting');
+	expect((await log.find(stopped))?.state.ending).toBe('stop');
+	problem = null;
+	reconciler.wake(live);
+	expect(await dead).toMatchObject({ session: { id: live, exitCause: 'lost' } });
+	expect(await done).toMatchObject({ session: { id: stopped, endingProblem: null } });
+	await reconciler.stop();
+});
+
+it('puts a purge off while the engine is away, says why, and leaves nothing when it is back', async () => {
+	const { db } = database;
+	const sessionId = await insertTestSession(db, await insertTestRepo(db), {
+		...{ status: 'stopped', waitingFor: null, desired: 'purged', ending: 'purge' },
+		baseCommit: 'a'.repeat(40)
+	});
+	mkdirSync(join(folder.path, 'worktrees', sessionId), { recursive: true });
+	let engine: Result<null, WireError> = fail(wireError('engine_unreachable', 'No engine.'));
+	const removed: string[] = [];
+	const { context, signal } = makeContext({
+		git: {
+			collect: () => Promise.resolve(engine),
+			saveBranch: () => Promise.resolve(ok()),
+			removeFolder: (path: string) => {
+				removed.push(path);
+				return Promise.resolve(ok());
+			}
+		}
+	});
+	const reconciler = new Reconciler(context);
 	const said = signal((it) => it.type === 'session' && it.session.endingProblem !== null);
 	const gone = signal(({ type }) => type === 'session_removed');
 	reconciler.wake(sessionId);

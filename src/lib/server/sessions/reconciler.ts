@@ -174,6 +174,10 @@ export class Reconciler {
 	async #step(cell: SessionCell, work: Work): Promise<boolean> {
 		const { runtime } = work;
 		const { state } = cell;
+		const gone = await this.#context.workspaceProblem();
+		if (gone && state.ending !== null) throw new StepFailure(gone);
+		// The timer wakes it when the folder is back.
+		if (gone) return false;
 		// A sandbox that can't be looked for may run: nobody says that it has ended.
 		if (!runtime.sandbox && isLive(state.status) && this.#unknown(cell)) return false;
 		switch (state.desired) {
@@ -222,7 +226,8 @@ export class Reconciler {
 		const lost = state.runnerUp
 			? await lostFolder(sessionPaths(this.#context.workspaceRoot, cell.id))
 			: null;
-		if (lost) {
+		// Not with the whole workspace, which comes back with them.
+		if (lost && !(await this.#context.workspaceProblem())) {
 			await failLostFiles(this.#context, cell, runtime, lost);
 			return true;
 		}

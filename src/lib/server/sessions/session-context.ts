@@ -55,6 +55,8 @@ export interface SessionContext {
 	 */
 	startSlots: Slots;
 	workspaceRoot: string;
+	/** null while the workspace is there. While it is not, what is missing in it says nothing. */
+	workspaceProblem: () => Promise<WireError | null>;
 	/** Id of this workspace's instance, on every label. */
 	instance: string;
 	/** Session tokens are derived from it. */

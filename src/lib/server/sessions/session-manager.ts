@@ -187,6 +187,8 @@ export class SessionManager {
 		let problem: string | null = null;
 		try {
 			await this.#sandboxes.look();
+			const gone = await this.#context.workspaceProblem();
+			if (gone) throw new Error(gone.message);
 			const cells = await this.#unfinished();
 			await Promise.all(cells.map((cell) => this.#lookAtSession(cell)));
 		} catch (cause) {

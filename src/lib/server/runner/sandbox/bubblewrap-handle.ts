@@ -1,5 +1,6 @@
 /** Running bubblewrap sandboxes as the manager holds them: noticing the end, logs, stopping. */
-import { watch } from 'node:fs';
+import { existsSync, watch } from 'node:fs';
+import { dirname } from 'node:path';
 import type { Logger } from 'pino';
 import type { ProcessStat } from '#lib/server/process-stat.ts';
 import { readLog } from './bubblewrap-log.ts';
@@ -33,8 +34,8 @@ const signalQuietly = (pid: number | null, signal: NodeJS.Signals): void => {
 };
 
 /**
- * Resolves once the shim has recorded an end, or is gone without, or its folder is: then what it held is
- * ended too, or it would go on in a worktree that the next sandbox gets.
+ * Resolves once the shim has recorded an end, or is gone without, or its folder is, while the others' are
+ * there: then what it held is ended too, or it would go on in a worktree that the next sandbox gets.
  */
 const watchExit = (
 	folder: string,
@@ -50,6 +51,8 @@ const watchExit = (
 				known = liveProcesses(folder, bootId);
 				return;
 			}
+			// Moved away with all the others', or its disk was: what it holds goes on, and is found when it is back.
+			if (!existsSync(dirname(folder)) && known.some(isStillThere)) return;
 			const ownEnd = exit.cause !== 'lost' && exit.cause !== 'removed';
 			const left = ownEnd ? [] : [...known, ...liveProcesses(folder, bootId)].filter(isStillThere);
 			if (left.length > 0) {
