@@ -32,7 +32,7 @@ export const LAYERS = [
 
 	{
 		name: 'base',
-		path: /^src\/lib\/server\/((config[\w-]*|logger|process-stat|project-root)\.ts|db\/database-url\.ts)$/,
+		path: /^src\/lib\/server\/((config[\w-]*|logger|process-stat|project-root)\.ts|db\/database-url\.ts|programs\/.*)$/,
 		mayImport: ['protocol', 'domain']
 	},
 	{
@@ -152,7 +152,7 @@ export const EXCEPTIONS = [];
 export const RESTRICTED = [
 	{
 		module: /^(node:)?child_process$/,
-		only: /^(src\/lib\/server\/(git\/exec\.ts|github\/credentials\.ts|runner\/sandbox\/|runner\/image|db\/embedded-postgres)|packages\/runner\/)/,
+		only: /^(src\/lib\/server\/(programs\/|github\/credentials\.ts|runner\/sandbox\/|runner\/image|db\/embedded-postgres)|packages\/runner\/)/,
 		why: 'programs are started in few places, with argument vectors and a clean environment'
 	},
 	{

@@ -22,6 +22,7 @@ import { stopApp } from './app-stop.ts';
 import type { Config } from './config.ts';
 import { createGit, type Git } from './git/exec.ts';
 import type { Logger } from './logger.ts';
+import { createLauncher, type Launcher } from './programs/launcher.ts';
 import { readAppVersion } from './project-root.ts';
 import { createHub } from './sessions/hub.ts';
 import { closeAllBrowsers, setWebSocketEdge } from './websocket/attach.ts';
@@ -30,6 +31,7 @@ import { watchWorkspace } from './access/workspace-presence.ts';
 export interface Parts {
 	stopKeeping: () => void;
 	database: AppDatabase;
+	launcher: Launcher;
 	git: Git;
 	repos: AppRepos;
 	sessions: AppSessions;
@@ -49,9 +51,11 @@ export const createParts = async (
 	const { db } = database;
 	const hub = createHub();
 	const secret = await loadSecret(config.workspaceRoot, 'secret');
+	const launcher = createLauncher({ logger });
+	const { launch } = launcher;
 	const workspace = await watchWorkspace(config.workspaceRoot, instance);
 	const guards = createGuards(database.confirmLease, workspace);
-	const git = guards.git(createGit());
+	const git = guards.git(createGit({ launch }));
 	const explain = (cause: unknown): WireError => explainFailure(cause, database.problem());
 	const health = createAppHealth({
 		...{ config, db, git, hub, logger, instance, explain, workspace },
@@ -63,7 +67,10 @@ export const createParts = async (
 		sessions: (): AppSessions => sessions,
 		orchestrator: (): AppOrchestrator => orchestrator
 	};
-	const drivers = createSandboxes({ config, logger, guards, onChange: () => undefined });
+	const drivers = createSandboxes({
+		...{ config, logger, guards, launch },
+		onChange: () => undefined
+	});
 	const door: AppDoor = createAppDoor({ config, db, logger, guards, observer, ...late });
 	const repos = createAppRepos({ config, db, git, hub, logger, workspace, ...late });
 	const sessions: AppSessions = createSessions({
@@ -101,14 +108,25 @@ export const createParts = async (
 		logger
 	);
 	const parts: Parts = {
-		...{ stopKeeping, database, git, repos, sessions, door, drivers, health, orchestrator }
+		...{
+			stopKeeping,
+			database,
+			launcher,
+			git,
+			repos,
+			sessions,
+			door,
+			drivers,
+			health,
+			orchestrator
+		}
 	};
 	return { hub, parts };
 };
 
 /** Takes them apart again, in order. */
 export const stopParts = (
-	{ stopKeeping, database, sessions, door, repos, health, orchestrator }: Parts,
+	{ stopKeeping, database, launcher, sessions, door, repos, health, orchestrator }: Parts,
 	traffic: Traffic,
 	logger: Logger
 ): Promise<void> => {
@@ -128,6 +146,7 @@ export const stopParts = (
 		},
 		writesSettled: () => sessions.log.settled(),
 		closeDoor: () => door.door.closeAll(),
+		endPrograms: () => launcher.close(),
 		stopDatabase: () => database.stop()
 	});
 };

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Guards } from './app-guards.ts';
 import type { Config } from './config.ts';
 import type { Logger } from './logger.ts';
+import type { Launch } from './programs/launch.ts';
 import { findProjectRoot } from './project-root.ts';
 import { createDrivers, type Drivers } from './runner/driver-choice.ts';
 import { buildImage, imageSources } from './runner/image-build.ts';
@@ -15,6 +16,8 @@ export interface AppSandboxesOptions {
 	config: Config;
 	logger: Logger;
 	guards: Guards;
+	/** How short programs are started; default: as children of this process. */
+	launch?: Launch;
 	onChange: () => void;
 }
 
@@ -36,7 +39,7 @@ const findClaude = (): string => {
 };
 
 export const createSandboxes = (options: AppSandboxesOptions): Drivers => {
-	const { config, logger, guards, onChange } = options;
+	const { config, logger, guards, launch, onChange } = options;
 	const root = findProjectRoot();
 	const dockerFolder = join(root, 'docker');
 	const engine = connectDocker();
@@ -60,6 +63,7 @@ export const createSandboxes = (options: AppSandboxesOptions): Drivers => {
 				runnerBundlePath: join(dockerFolder, 'agent-ws-client.js'),
 				claudePath: findClaude(),
 				nodePath: process.execPath,
+				launch,
 				logger
 			})
 		),

@@ -6,7 +6,7 @@
 import type { Logger } from './logger.ts';
 
 /** In the order they come; together less than what `adapter/shutdown.ts` gives the app. */
-export const STOP_MS = { traffic: 1_000, work: 2_500, writes: 500, door: 500, database: 3_000 };
+export const STOP_MS = { traffic: 1_000, work: 2_500, writes: 500, door: 500, programs: 500, database: 3_000 };
 
 export interface Stoppable {
 	logger: Logger;
@@ -19,6 +19,8 @@ export interface Stoppable {
 	/** Resolves when what was asked of the log is written. */
 	writesSettled: () => Promise<void>;
 	closeDoor: () => Promise<void>;
+	/** Ends the short programs that still run. */
+	endPrograms: () => Promise<void>;
 	stopDatabase: () => Promise<void>;
 }
 
@@ -44,5 +46,6 @@ export const stopApp = async (parts: Stoppable): Promise<void> => {
 	await within('work', Promise.all([parts.stopSessions(), parts.stopRepos()]));
 	await within('writes', parts.writesSettled());
 	await within('door', parts.closeDoor());
+	await within('programs', parts.endPrograms());
 	await within('database', parts.stopDatabase());
 };

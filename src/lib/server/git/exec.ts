@@ -3,11 +3,11 @@
  * every run has a time limit, an output limit and its own process group, which is ended as a whole.
  * Callers put `--end-of-options` before anything that came from outside.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
 import { Readable } from 'node:stream';
 import type { WireError } from '@agent-manager/protocol/errors.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import { fail, ok, type Result } from '#lib/domain/result.ts';
+import { launchHere, type Launch, type LaunchedProgram } from '#lib/server/programs/launch.ts';
 import { gitEnvironment, type GitConfig, type GitProtocol } from './git-environment.ts';
 import { classifyGitFailure } from './git-error.ts';
 import { createKeyedMutex, type KeyedMutex } from './keyed-mutex.ts';
@@ -61,7 +61,7 @@ export interface Git {
 	readonly usesProxy: boolean;
 	/** The address that ssh would connect to for a host name, by the person's own configuration. */
 	sshHostName(host: string): Promise<string | null>;
-	/** Kills whatever runs, at once. */
+	/** Kills whatever runs, at once, and what is about to. */
 	endAll(): void;
 }
 
@@ -69,6 +69,8 @@ export interface GitOptions {
 	/** Default: `git` on PATH. */
 	program?: string;
 	env?: NodeJS.ProcessEnv;
+	/** Default: as a child of this process. */
+	launch?: Launch;
 }
 
 interface Ended {
@@ -80,25 +82,15 @@ interface Ended {
 	spawnError: NodeJS.ErrnoException | null;
 }
 
-/** The whole group: git's helpers, ssh and upload-pack included. */
-const killGroup = (child: ChildProcess, signal: NodeJS.Signals): void => {
-	if (child.pid === undefined) return;
-	try {
-		process.kill(-child.pid, signal);
-	} catch {
-		child.kill(signal);
-	}
-};
-
 /** Ends the group when a limit is hit; `reason` is the first one that was. */
-const watchLimits = (child: ChildProcess, run: Omit<GitRun, 'args' | 'what'>) => {
+const watchLimits = (program: LaunchedProgram, run: Omit<GitRun, 'args' | 'what'>) => {
 	let reason: Ended['stopped'] = null;
 	let killTimer: NodeJS.Timeout | undefined;
 	const stop = (why: NonNullable<Ended['stopped']>): void => {
 		if (reason !== null) return;
 		reason = why;
-		killGroup(child, 'SIGTERM');
-		killTimer = setTimeout(() => killGroup(child, 'SIGKILL'), KILL_GRACE_MS);
+		program.kill('SIGTERM');
+		killTimer = setTimeout(() => program.kill('SIGKILL'), KILL_GRACE_MS);
 	};
 	const onAbort = (): void => stop('aborted');
 	const timer = setTimeout(() => stop('timeout'), run.timeoutMs ?? DEFAULT_TIMEOUT_MS);
@@ -118,66 +110,89 @@ const watchLimits = (child: ChildProcess, run: Omit<GitRun, 'args' | 'what'>) =>
 	};
 };
 
-const feed = (child: ChildProcess, stdin: Readable | string | undefined): void => {
-	if (!child.stdin) return;
+const feed = (program: LaunchedProgram, stdin: Readable | string | undefined): void => {
+	if (!program.stdin) return;
 	// git may end before it has read all: that is its answer, not an error of ours
-	child.stdin.on('error', () => undefined);
+	program.stdin.on('error', () => undefined);
 	if (stdin instanceof Readable) {
-		stdin.on('error', () => killGroup(child, 'SIGTERM'));
-		stdin.pipe(child.stdin);
+		stdin.on('error', () => program.kill('SIGTERM'));
+		stdin.pipe(program.stdin);
 	} else {
-		child.stdin.end(stdin ?? '');
+		program.stdin.end(stdin ?? '');
 	}
 };
 
-const runToEnd = (
-	program: string,
-	args: readonly string[],
+interface Said {
+	stdout: Buffer[];
+	/** Its beginning and its end. */
+	stderr: { head: string; tail: string };
+}
+
+/** Gathers what a program says, within the limits. */
+const listen = (
+	program: LaunchedProgram,
+	limits: ReturnType<typeof watchLimits>,
+	{ maxOutputBytes = DEFAULT_MAX_OUTPUT_BYTES, onStderr }: Omit<GitRun, 'args' | 'what'>
+): Said => {
+	const said: Said = { stdout: [], stderr: { head: '', tail: '' } };
+	let bytes = 0;
+	program.outputs[1]?.on('data', (chunk: Buffer) => {
+		limits.alive();
+		bytes += chunk.length;
+		if (bytes <= maxOutputBytes) said.stdout.push(chunk);
+		else limits.stop('output');
+	});
+	program.outputs[2]?.setEncoding('utf8').on('data', (chunk: string) => {
+		limits.alive();
+		const { head, tail } = said.stderr;
+		const room = STDERR_KEPT_CHARS - head.length;
+		said.stderr = {
+			head: head + chunk.slice(0, room),
+			tail: (tail + chunk.slice(room)).slice(-STDERR_KEPT_CHARS)
+		};
+		onStderr?.(chunk);
+	});
+	return said;
+};
+
+/** What runs now, and whether anything may still begin. */
+interface Running {
+	programs: Set<LaunchedProgram>;
+	over: boolean;
+}
+
+const runToEnd = async (
+	launch: Launch,
+	[program, ...args]: readonly [string, ...string[]],
 	env: Record<string, string>,
 	run: Omit<GitRun, 'args' | 'what'>,
-	running: Set<ChildProcess>
-): Promise<Ended> =>
-	new Promise((resolve) => {
-		const child = spawn(program, args, {
-			env,
-			cwd: '/',
-			detached: true,
-			stdio: [run.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe']
-		});
-		running.add(child);
-		const limits = watchLimits(child, run);
-		const maxBytes = run.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES;
-		const chunks: Buffer[] = [];
-		let bytes = 0;
-		let head = '';
-		let tail = '';
-		let spawnError: NodeJS.ErrnoException | null = null;
-		child.stdout?.on('data', (chunk: Buffer) => {
-			limits.alive();
-			bytes += chunk.length;
-			if (bytes <= maxBytes) chunks.push(chunk);
-			else limits.stop('output');
-		});
-		child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
-			limits.alive();
-			const room = STDERR_KEPT_CHARS - head.length;
-			head += chunk.slice(0, room);
-			tail = (tail + chunk.slice(room)).slice(-STDERR_KEPT_CHARS);
-			run.onStderr?.(chunk);
-		});
-		const finish = (exitCode: number | null): void => {
-			limits.clear();
-			running.delete(child);
-			const stdout = Buffer.concat(chunks).toString('utf8');
-			resolve({ exitCode, stdout, stderr: head + tail, stopped: limits.reason(), spawnError });
-		};
-		child.on('error', (error: NodeJS.ErrnoException) => {
-			spawnError ??= error;
-			if (child.pid === undefined) finish(null);
-		});
-		child.on('close', finish);
-		feed(child, run.stdin);
-	});
+	running: Running
+): Promise<Ended> => {
+	const nothing = { exitCode: null, stdout: '', stderr: '', stopped: null };
+	let launched: LaunchedProgram;
+	try {
+		const stdio = [run.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] as const;
+		launched = await launch(program, args, { env, stdio, group: true });
+	} catch (cause) {
+		if (run.stdin instanceof Readable) run.stdin.destroy();
+		return { ...nothing, spawnError: cause as NodeJS.ErrnoException };
+	}
+	running.programs.add(launched);
+	if (running.over) launched.kill('SIGKILL');
+	const limits = watchLimits(launched, run);
+	const said = listen(launched, limits, run);
+	feed(launched, run.stdin);
+	const { exitCode, error } = await launched.ended;
+	limits.clear();
+	running.programs.delete(launched);
+	return {
+		exitCode,
+		stdout: Buffer.concat(said.stdout).toString('utf8'),
+		stderr: said.stderr.head + said.stderr.tail,
+		stopped: limits.reason(),
+		spawnError: error
+	};
+};
 
 const describeFailure = (ended: Ended, { what, protocols = [] }: GitRun): WireError => {
 	if (ended.spawnError?.code === 'ENOENT') {
@@ -206,7 +221,8 @@ const PROXY_VARIABLES = ['https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY']
 export const createGit = (options: GitOptions = {}): Git => {
 	const from = options.env ?? process.env;
 	const program = options.program ?? 'git';
-	const running = new Set<ChildProcess>();
+	const launch = options.launch ?? launchHere;
+	const running: Running = { programs: new Set(), over: false };
 	return {
 		locks: createKeyedMutex(),
 		usesProxy: PROXY_VARIABLES.some((name) => from[name]),
@@ -222,7 +238,7 @@ export const createGit = (options: GitOptions = {}): Git => {
 				...(run.gitDir === undefined ? [] : [`--git-dir=${run.gitDir}`]),
 				...(run.workTree === undefined ? [] : [`--work-tree=${run.workTree}`])
 			];
-			const ended = await runToEnd(program, [...place, ...run.args], env, run, running);
+			const ended = await runToEnd(launch, [program, ...place, ...run.args], env, run, running);
 			const accepted = ended.exitCode === 0 || run.acceptExitCodes?.includes(ended.exitCode ?? -1);
 			if (!accepted || ended.stopped !== null) return fail(describeFailure(ended, run));
 			return ok({ exitCode: ended.exitCode ?? 0, stdout: ended.stdout, stderr: ended.stderr });
@@ -230,11 +246,12 @@ export const createGit = (options: GitOptions = {}): Git => {
 		async sshHostName(host) {
 			const env = { PATH: from.PATH ?? '', HOME: from.HOME ?? '', LC_ALL: 'C' };
 			const limits = { timeoutMs: 5_000 };
-			const ended = await runToEnd('ssh', ['-G', '--', host], env, limits, running);
+			const ended = await runToEnd(launch, ['ssh', '-G', '--', host], env, limits, running);
 			return /^hostname (\S+)$/m.exec(ended.stdout)?.[1] ?? null;
 		},
 		endAll: () => {
-			for (const child of running) killGroup(child, 'SIGKILL');
+			running.over = true;
+			for (const program of running.programs) program.kill('SIGKILL');
 		}
 	};
 };

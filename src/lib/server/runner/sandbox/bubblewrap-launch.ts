@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import { readLog } from './bubblewrap-log.ts';
 import { INIT_SCRIPT, SHIM_SCRIPT } from './bubblewrap-shim.ts';
 import type { CgroupLeaf } from './cgroup.ts';
-import { shielded } from './inherited-descriptors.ts';
+import { shielded } from '#lib/server/programs/inherited-descriptors.ts';
 
 interface Launch {
 	folder: string;

@@ -1,6 +1,4 @@
 /** One program in a throw-away bubblewrap sandbox: everything read-only, no network, no door. */
-import type { ChildProcess, ChildProcessWithoutNullStreams } from 'node:child_process';
-import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -8,9 +6,9 @@ import type { WireError } from '@agent-manager/protocol/errors.ts';
 import { wireError } from '#lib/domain/errors.ts';
 import type { Result } from '#lib/domain/result.ts';
 import { fail, ok } from '#lib/domain/result.ts';
+import { signalProgram, type Launch, type LaunchedProgram } from '#lib/server/programs/launch.ts';
 import { bubblewrapArguments } from './bubblewrap-arguments.ts';
 import type { HostFacts } from './bubblewrap-host.ts';
-import { shielded } from './inherited-descriptors.ts';
 import { makeLeaf, removeLeaf } from './cgroup.ts';
 import type { RunOnceSpec } from './driver.ts';
 import { collectTail, ONCE_ENV, ONCE_LIMITS } from './run-once.ts';
@@ -41,17 +39,22 @@ const readFirstPid = (info: Readable): Promise<number | null> =>
 	});
 
 /** Ends all that is inside; while bubblewrap has not ended, that pid is nobody else's. */
-const endFirst = (child: ChildProcess, firstPid: number | null): void => {
-	if (child.exitCode !== null || child.signalCode !== null) return;
-	try {
-		if (firstPid !== null) process.kill(firstPid, 'SIGKILL');
-		else child.kill('SIGKILL');
-	} catch {
-		// It ended in the meantime.
-	}
+const endFirst = (program: LaunchedProgram, firstPid: number | null): void => {
+	if (!program.running) return;
+	if (firstPid === null) program.kill('SIGKILL');
+	else signalProgram(firstPid, false, 'SIGKILL');
+};
+
+/** A program may end without reading all its input: that is its right, not a failure. */
+const feed = ({ stdin }: LaunchedProgram, input: Readable | undefined): void => {
+	if (!stdin) return;
+	stdin.on('error', () => undefined);
+	if (input) void pipeline(input, stdin).catch(() => undefined);
+	else stdin.end();
 };
 
 export const runOnceInBubblewrap = async (
+	launch: Launch,
 	facts: HostFacts,
 	spec: RunOnceSpec,
 	argv: readonly string[],
@@ -72,48 +75,43 @@ export const runOnceInBubblewrap = async (
 		argv
 	);
 	const groups = leaf.folders;
-	const child = spawn(
-		'/bin/sh',
-		[
-			...['-c', ENTER_SCRIPT, 'agent-manager-once', facts.filterPath ?? ''],
-			...[String(groups.length), ...groups, facts.bwrapPath, ...inside]
-		],
-		{
-			cwd: '/',
-			env: ONCE_ENV,
-			stdio: shielded(['pipe', 'pipe', 'pipe', 'ignore', 'pipe'])
-		}
-	) as ChildProcessWithoutNullStreams;
-	const stderr = collectTail();
-	child.stderr.on('data', (chunk: Buffer) => stderr.add(chunk));
-	// A program may end without reading all its input: that is its right, not a failure.
-	if (stdio.stdin) void pipeline(stdio.stdin, child.stdin).catch(() => undefined);
-	else child.stdin.end();
-	child.stdin.on('error', () => undefined);
-	const firstPid = readFirstPid(child.stdio[4] as Readable);
-	const cut = (): void => void firstPid.then((pid) => endFirst(child, pid));
-	signal.addEventListener('abort', cut, { once: true });
+	const args = [
+		...['-c', ENTER_SCRIPT, 'agent-manager-once', facts.filterPath ?? ''],
+		...[String(groups.length), ...groups, facts.bwrapPath, ...inside]
+	];
+	let stopListening = (): void => undefined;
 	try {
-		const ended = new Promise<number>((resolve, reject) => {
-			child.once('error', reject);
-			child.once('close', (code) => resolve(code ?? 137));
+		const program = await launch('/bin/sh', args, {
+			env: ONCE_ENV,
+			stdio: ['pipe', 'pipe', 'pipe', 'ignore', 'pipe'],
+			group: false
 		});
-		const [exitCode] = await Promise.all([
-			ended,
-			pipeline(child.stdout, stdio.stdout, { end: false }).catch((error: unknown) => {
+		const [, stdout, errors, , info] = program.outputs as Readable[];
+		const stderr = collectTail();
+		errors?.on('data', (chunk: Buffer) => stderr.add(chunk));
+		feed(program, stdio.stdin);
+		const firstPid = readFirstPid(info as Readable);
+		const cut = (): void => void firstPid.then((pid) => endFirst(program, pid));
+		signal.addEventListener('abort', cut, { once: true });
+		stopListening = () => signal.removeEventListener('abort', cut);
+		if (signal.aborted) cut();
+		const [{ exitCode, error }] = await Promise.all([
+			program.ended,
+			pipeline(stdout as Readable, stdio.stdout, { end: false }).catch((cause: unknown) => {
 				cut();
-				throw error;
+				throw cause;
 			})
 		]);
+		if (error) throw error;
 		if (signal.aborted) throw new Error('called off');
-		return ok({ exitCode, stderr: stderr.text() });
+		return ok({ exitCode: exitCode ?? 137, stderr: stderr.text() });
 	} catch (error) {
 		const why = error instanceof Error ? error.message : String(error);
 		return fail(
 			wireError('sandbox_start_failed', `The program in the sandbox was cut off: ${why}`)
 		);
 	} finally {
-		signal.removeEventListener('abort', cut);
+		stopListening();
 		await removeLeaf(leaf.folders);
 	}
 };

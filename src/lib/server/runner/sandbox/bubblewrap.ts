@@ -12,6 +12,7 @@ import { wireError } from '#lib/domain/errors.ts';
 import { isSessionId } from '#lib/domain/finding.ts';
 import type { Result } from '#lib/domain/result.ts';
 import { fail, ok } from '#lib/domain/result.ts';
+import { launchHere, type Launch } from '#lib/server/programs/launch.ts';
 import { createHandles } from './bubblewrap-handle.ts';
 import type { HostFacts } from './bubblewrap-host.ts';
 import {
@@ -46,6 +47,8 @@ export interface BubblewrapDriverOptions {
 	logger: Logger;
 	/** Found in the usual places when left out. */
 	bwrapPath?: string;
+	/** How short programs are started; default: as children of this process. */
+	launch?: Launch;
 	/** Runs instead of the runner, for tests of the sandbox itself. */
 	runnerCommand?: readonly string[];
 }
@@ -143,6 +146,7 @@ export const createBubblewrapDriver = (options: BubblewrapDriverOptions): Sandbo
 	const bwrapPath = options.bwrapPath ?? findBubblewrap();
 	const facts = factsOnce(join(stateDirectory, SHARED));
 	const inTurn = createSessionTurns();
+	const launch = options.launch ?? launchHere;
 	const context: BubblewrapContext = {
 		stateDirectory,
 		programs: options,
@@ -193,7 +197,7 @@ export const createBubblewrapDriver = (options: BubblewrapDriverOptions): Sandbo
 			);
 		},
 		runOnce: (spec, argv, stdio, signal) =>
-			withFacts((known) => runOnceInBubblewrap(known, spec, argv, stdio, signal)),
+			withFacts((known) => runOnceInBubblewrap(launch, known, spec, argv, stdio, signal)),
 		list: (instance) => listSandboxes(stateDirectory, instance),
 		survey: (instance) => surveySandboxes(stateDirectory, instance),
 		adopt: (ref) => Promise.resolve(adoptSandbox(context, ref)),

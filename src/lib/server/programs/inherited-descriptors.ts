@@ -2,7 +2,7 @@
  * File descriptors that the manager itself was started with (by a supervisor, a terminal, a test tool)
  * and that every child would get too. None may reach a sandbox: each is covered with /dev/null.
  */
-import type { StdioOptions } from 'node:child_process';
+import type { IOType, StdioOptions } from 'node:child_process';
 import { openSync, readdirSync, readFileSync } from 'node:fs';
 
 const CLOSE_ON_EXEC = 0o2_000_000;
@@ -31,9 +31,9 @@ const findInherited = (): { descriptors: number[]; cover: number } => {
 };
 
 /** `stdio` for `spawn`, with every inherited descriptor beyond it covered. */
-export const shielded = <T extends ('ignore' | 'pipe')[]>(stdio: T): StdioOptions => {
+export const shielded = (stdio: readonly (IOType | 'ipc')[]): StdioOptions => {
 	const { descriptors, cover } = findInherited();
-	const all: ('ignore' | 'pipe' | number)[] = [...stdio];
+	const all: (IOType | 'ipc' | number)[] = [...stdio];
 	for (const descriptor of descriptors) {
 		if (descriptor < stdio.length) continue;
 		while (all.length < descriptor) all.push('ignore');
