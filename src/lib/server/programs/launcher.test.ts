@@ -1,5 +1,9 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -141,6 +145,16 @@ describe.each([
 		expect((await toEnd(program)).exitCode).toBe(0);
 	});
 
+	it('is known from its start to its end also when both come at once', async () => {
+		const launch = open();
+		await toEnd(await shell(launch, 'exit 0'));
+		const launching = launch('/bin/true', [], OPTIONS);
+		await new Promise(setImmediate);
+		// It is over before this process looks at anything that came of it.
+		execFileSync('/bin/sleep', ['0.5']);
+		expect(await toEnd(await launching)).toMatchObject({ exitCode: 0, stdout: '' });
+	});
+
 	it('keeps many apart', async () => {
 		const launch = open();
 		const said = await Promise.all(
@@ -187,14 +201,21 @@ describe('the launcher', () => {
 	it('takes all that it started along when it closes, and starts nothing after', async () => {
 		const launcher = openLauncher();
 		const pid = await processOf(launcher);
-		const program = await shell(launcher.launch, 'trap "" TERM; echo ready; tail -f /dev/null');
+		const folder = mkdtempSync(join(tmpdir(), 'am-launcher-'));
+		const pipe = join(folder, 'held-open');
+		const script = `mkfifo '${pipe}'; echo ready; exec 9>'${pipe}'; tail -f /dev/null`;
+		const program = await shell(launcher.launch, script);
 		expect(await firstWords(program)).toBe('ready');
+		// It ends when nobody is left who holds it open.
+		const reading = createReadStream(pipe);
+		await once(reading, 'open');
+		const held = text(reading);
 		const ended = toEnd(program);
 		await launcher.close();
-		await ended;
+		await Promise.all([ended, held]);
 		expect(isThere(pid)).toBe(false);
-		await expect.poll(() => isThere(program.pid)).toBe(false);
 		await expect(shell(launcher.launch, 'exit 0')).rejects.toThrow('ending');
+		rmSync(folder, { recursive: true });
 	});
 
 	it('starts no process before there is a program', async () => {

@@ -101,10 +101,17 @@ class Job {
 		this.#end(this.#exit);
 	}
 
+	/** Every way has come. A short program may have ended before. */
+	#isWhole(): boolean {
+		return this.#order.stdio.every(
+			(kind, descriptor) => kind === 'ignore' || this.#ways[descriptor]
+		);
+	}
+
 	#startIfWhole(): void {
-		const { id, stdio, group } = this.#order;
+		const { id, group } = this.#order;
 		const pid = this.#pid;
-		if (pid === null || stdio.some((kind, at) => kind === 'pipe' && !this.#ways[at])) return;
+		if (pid === null || !this.#isWhole()) return;
 		const isRunning = (): boolean => this.#exit === null;
 		this.#resolve({
 			pid,
@@ -122,7 +129,8 @@ class Job {
 
 	#endIfOver(): void {
 		const outputs = this.#ways.slice(1);
-		if (this.#exit === null || outputs.some((way) => way && !way.closed)) return;
+		if (this.#exit === null || !this.#isWhole()) return;
+		if (outputs.some((way) => way && !way.closed)) return;
 		this.#ways[0]?.destroy();
 		this.#end(this.#exit);
 	}
