@@ -87,37 +87,33 @@ describe.each([
 	it.for([
 		['closed', SECTIONS],
 		['open', ['Tools']]
-	] as const)(
-		'%s',
-		async ([cards, sections], context) => {
-			const reason = await whyNot();
-			if (reason !== null) context.skip(reason);
-			await commands.resizeWindow(width, HEIGHT);
-			await page.viewport(width, HEIGHT);
-			const logs = galleryLogs(recorded).filter(({ title }) =>
-				(sections as readonly string[]).includes(title)
-			);
-			expect(logs).toHaveLength(sections.length);
-			await render(GalleryView, { logs });
-			if (cards === 'open') {
-				await userEvent.click(page.getByRole('button', { name: 'Open every card' }));
-				await expect.element(page.getByText('12 passed').first()).toBeVisible();
+	] as const)('%s', { timeout: 300_000 }, async ([cards, sections], context) => {
+		const reason = await whyNot();
+		if (reason !== null) context.skip(reason);
+		await commands.resizeWindow(width, HEIGHT);
+		await page.viewport(width, HEIGHT);
+		const logs = galleryLogs(recorded).filter(({ title }) =>
+			(sections as readonly string[]).includes(title)
+		);
+		expect(logs).toHaveLength(sections.length);
+		await render(GalleryView, { logs });
+		if (cards === 'open') {
+			await userEvent.click(page.getByRole('button', { name: 'Open every card' }));
+			await expect.element(page.getByText('12 passed').first()).toBeVisible();
+		}
+		await document.fonts.ready;
+		await expect.poll(coloured).toBe(true);
+		for (const { title } of logs) {
+			for (const theme of ['light', 'dark']) {
+				const section = page.getByRole('region', { name: `${title}, ${theme}` });
+				expect(section.element().clientHeight).toBeLessThan(HEIGHT);
+				const name = `${title.toLowerCase().replaceAll(' ', '-')}-${cards}-${size}-${theme}`;
+				await expect(section).toMatchScreenshot(name, {
+					comparatorOptions: { allowedMismatchedPixelRatio: MAX_DIFFERENT },
+					// For two that are the same: on a loaded machine each takes seconds.
+					timeout: 100_000
+				});
 			}
-			await document.fonts.ready;
-			await expect.poll(coloured).toBe(true);
-			for (const { title } of logs) {
-				for (const theme of ['light', 'dark']) {
-					const section = page.getByRole('region', { name: `${title}, ${theme}` });
-					expect(section.element().clientHeight).toBeLessThan(HEIGHT);
-					const name = `${title.toLowerCase().replaceAll(' ', '-')}-${cards}-${size}-${theme}`;
-					await expect(section).toMatchScreenshot(name, {
-						comparatorOptions: { allowedMismatchedPixelRatio: MAX_DIFFERENT },
-						// For two that are the same: on a loaded machine each takes seconds.
-						timeout: 100_000
-					});
-				}
-			}
-		},
-		300_000
-	);
+		}
+	});
 });
