@@ -26,7 +26,7 @@ describe('allowed', () => {
 		['packages/runner/src/main.ts', '@agent-manager/protocol/runner-frames.ts'],
 		['packages/runner/src/agent-process.ts', 'node:child_process'],
 		['src/lib/domain/transcript.ts', '@agent-manager/protocol/events.ts'],
-		['src/lib/server/git/exec.ts', 'node:child_process'],
+		['src/lib/server/programs/launch.ts', 'node:child_process'],
 		['src/lib/server/git/mirror.ts', './exec.ts'],
 		['src/lib/server/sessions/reconciler.ts', '#lib/server/git/collect.ts'],
 		['src/lib/server/sessions/reconciler.ts', '#lib/server/runner/sandbox/driver.ts'],

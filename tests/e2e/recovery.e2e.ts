@@ -27,8 +27,16 @@ const say = (session: Session, message: string) => post(session, 'messages', { m
 const where = (session: Session, is: (now: Session) => boolean, what: string) =>
 	app.sessionWhere(session.id, is, what);
 const typesOf = async (session: Session) => (await app.events(session.id)).map(({ type }) => type);
-const killAll = (pids: number[], signal: NodeJS.Signals): void =>
-	pids.forEach((pid) => process.kill(pid, signal));
+/** A short program of the agent's may end between the look and the signal. */
+const killAll = (pids: number[], signal: NodeJS.Signals): void => {
+	for (const pid of pids) {
+		try {
+			process.kill(pid, signal);
+		} catch (cause) {
+			if ((cause as NodeJS.ErrnoException).code !== 'ESRCH') throw cause;
+		}
+	}
+};
 const runnerOf = (session: Session): number[] =>
 	processesIn(app, session.id, /agent-ws-client/).filter((pid) => pid !== initPid(app, session.id));
 const worktreeOf = ({ id }: Session): string => join(app.workspace, 'worktrees', id);

@@ -6,7 +6,14 @@
 import type { Logger } from './logger.ts';
 
 /** In the order they come; together less than what `adapter/shutdown.ts` gives the app. */
-export const STOP_MS = { traffic: 1_000, work: 2_500, writes: 500, door: 500, programs: 500, database: 3_000 };
+export const STOP_MS = {
+	traffic: 1_000,
+	work: 2_500,
+	writes: 500,
+	door: 500,
+	programs: 500,
+	database: 3_000
+};
 
 export interface Stoppable {
 	logger: Logger;
