@@ -49,13 +49,14 @@ const NEWLINE = 10;
 /** One program, from the order to the last byte it wrote. */
 class Job {
 	readonly launched: Promise<LaunchedProgram>;
+	/** Never rejects. */
+	readonly ended: Promise<ProgramEnd>;
 	readonly #order: LaunchOrder;
 	readonly #send: (order: LauncherOrder) => void;
 	readonly #ways: (Socket | null)[];
 	#resolve: (program: LaunchedProgram) => void = () => undefined;
 	#reject: (cause: Error) => void = () => undefined;
 	#end: (end: ProgramEnd) => void = () => undefined;
-	readonly #ended: Promise<ProgramEnd>;
 	#pid: number | null = null;
 	#exit: ProgramEnd | null = null;
 
@@ -63,7 +64,7 @@ class Job {
 		this.#order = order;
 		this.#send = send;
 		this.#ways = order.stdio.map(() => null);
-		this.#ended = new Promise((resolve) => (this.#end = resolve));
+		this.ended = new Promise((resolve) => (this.#end = resolve));
 		this.launched = new Promise((resolve, reject) => {
 			this.#resolve = resolve;
 			this.#reject = reject;
@@ -120,7 +121,7 @@ class Job {
 			},
 			stdin: this.#ways[0] ?? null,
 			outputs: this.#ways.map((way, descriptor) => (descriptor === 0 ? null : way)),
-			ended: this.#ended,
+			ended: this.ended,
 			kill: (signal) => {
 				if (isRunning() || group) this.#send({ kind: 'kill', id, signal });
 			}
@@ -133,10 +134,6 @@ class Job {
 		if (outputs.some((way) => way && !way.closed)) return;
 		this.#ways[0]?.destroy();
 		this.#end(this.#exit);
-	}
-
-	get ended(): Promise<ProgramEnd> {
-		return this.#ended;
 	}
 }
 
